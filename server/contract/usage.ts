@@ -1,0 +1,47 @@
+import { z } from "zod";
+
+/** How a request ended. The platform's own failures are never charged. */
+export const requestOutcome = z.enum([
+  "ok", // the function answered, whatever its status
+  "client_gone", // the caller hung up before the answer was whole
+  "function_threw",
+  "function_crashed",
+  "cpu_limit",
+  "memory_limit",
+  "time_limit",
+  "body_too_large",
+  "aborted", // the answer broke off half-way
+  "lost", // START without END: the runtime was killed; charged up to the last checkpoint, and not as a request
+  "platform_failed",
+]);
+export type RequestOutcome = z.infer<typeof requestOutcome>;
+
+/** One call as the ledger and the pages show it. */
+export type RequestRecord = {
+  requestId: string;
+  functionId: string;
+  versionNumber: number;
+  occurredAtMs: number;
+  method: string;
+  path: string;
+  status: number;
+  outcome: RequestOutcome;
+  wallUs: number;
+  cpuNs: bigint;
+  ingressBytes: bigint;
+  egressBytes: bigint;
+  coldStart: boolean;
+};
+
+export const logLevel = z.enum(["debug", "log", "info", "warn", "error"]);
+export type LogLevel = z.infer<typeof logLevel>;
+
+export type LogRecord = {
+  /** Stable and ascending: "<epoch>.<seq>". */
+  id: string;
+  requestId: string | null;
+  versionNumber: number;
+  atMs: number;
+  level: LogLevel;
+  message: string;
+};

@@ -1,0 +1,98 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+
+/** The one reader of process.env. Each process reads its part, once, when it starts; nothing is read at import. */
+const port = z.coerce.number().int().min(0).max(65_535);
+const optionalText = z
+  .string()
+  .trim()
+  .transform((text) => (text === "" ? undefined : text))
+  .optional();
+
+const shared = {
+  NODE_ENV: z.enum(["development", "production", "test"]).default("production"),
+  PORT: port.default(3000),
+  GATEWAY_PORT: port.default(8787),
+  INTERNAL_PORT: port.default(8788),
+  BIND_ADDRESS: z.string().default("127.0.0.1"),
+  DATA_DIR: z.string().default(".data").transform((path) => resolve(path)),
+  FUNCTIONS_DOMAIN: z.string().toLowerCase().default("localhost"),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  REGION: z.string().default("local"),
+};
+
+const database = { DATABASE_URL: z.string().min(1, "set DATABASE_URL, or start with `npm start`, which brings its own Postgres") };
+
+const internal = {
+  INTERNAL_SECRET: z.string().min(32, "set INTERNAL_SECRET to 32 random characters or more; `npm start` makes one"),
+};
+
+const supervisorEnv = z.object({
+  ...shared,
+  DATABASE_URL: optionalText,
+  NEXTAUTH_URL: optionalText,
+});
+
+const consoleEnv = z.object({
+  ...shared,
+  ...database,
+  ...internal,
+  NEXTAUTH_URL: z.url(),
+  NEXTAUTH_SECRET: z.string().min(32),
+  RUNTIME_URL: z.url(),
+  GITHUB_ID: optionalText,
+  GITHUB_SECRET: optionalText,
+  GOOGLE_ID: optionalText,
+  GOOGLE_SECRET: optionalText,
+});
+
+const runtimeEnv = z.object({
+  ...shared,
+  ...database,
+  ...internal,
+  /** Where sockets and shared binaries live; short, because a unix socket's path has 107 bytes at most. */
+  RUN_DIR: optionalText,
+  /** Host names or addresses that functions may reach although they are private, comma-separated: "db.internal:5432,10.0.0.7:80". */
+  EGRESS_ALLOW: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "")),
+  INSTANCE_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
+  WARM_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(2),
+});
+
+export type SupervisorEnv = z.infer<typeof supervisorEnv>;
+export type ConsoleEnv = z.infer<typeof consoleEnv>;
+export type RuntimeEnv = z.infer<typeof runtimeEnv>;
+
+/** Thrown with one line a wrong variable, to be printed as it is. */
+export class EnvError extends Error {}
+
+function read<Schema extends z.ZodType>(schema: Schema, source: NodeJS.ProcessEnv): z.infer<Schema> {
+  const result = schema.safeParse(source);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
+  throw new EnvError(`The environment is not usable:\n${lines.join("\n")}`);
+}
+
+export function readSupervisorEnv(source: NodeJS.ProcessEnv = process.env): SupervisorEnv {
+  return read(supervisorEnv, source);
+}
+
+export function readConsoleEnv(source: NodeJS.ProcessEnv = process.env): ConsoleEnv {
+  return read(consoleEnv, source);
+}
+
+export function readRuntimeEnv(source: NodeJS.ProcessEnv = process.env): RuntimeEnv {
+  return read(runtimeEnv, source);
+}
+
+/** The address of a function as a browser reaches it. */
+export function functionUrl(
+  env: Pick<ConsoleEnv, "FUNCTIONS_DOMAIN" | "GATEWAY_PORT">,
+  names: { functionName: string; organizationSlug: string },
+): string {
+  const scheme = env.FUNCTIONS_DOMAIN === "localhost" ? "http" : "https";
+  const suffix = env.FUNCTIONS_DOMAIN === "localhost" ? `:${env.GATEWAY_PORT}` : "";
+  return `${scheme}://${names.functionName}--${names.organizationSlug}.${env.FUNCTIONS_DOMAIN}${suffix}`;
+}

@@ -1,0 +1,24 @@
+/** Time as a parameter, so that tests can move it. */
+export interface Clock {
+  /** Wall clock, milliseconds since 1970, UTC. May jump. */
+  nowMs(): number;
+  /** Monotonic, microseconds from an arbitrary origin. For durations. */
+  monotonicUs(): number;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicUs: () => performance.now() * 1000,
+};
+
+export const HOUR_MS = 3_600_000;
+
+/** The first moment of the UTC month that holds the given time. */
+export function monthStart(at: Date): Date {
+  return new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1));
+}
+
+/** The first moment of the UTC month after the one that holds the given time. */
+export function nextMonthStart(at: Date): Date {
+  return new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1));
+}
