@@ -1,28 +1,196 @@
-import type { Id } from "#server/std/id.ts";
+import { asId, type Id } from "#server/std/id.ts";
 import type { Db } from "#server/db/client.ts";
-import type { LogRecord, RequestRecord } from "#server/contract/usage.ts";
+import { logLevel, requestOutcome, type LogRecord, type RequestRecord } from "#server/contract/usage.ts";
 
 /** Quantities, exact. The ledger counts nanoseconds and bytes; only prices round. */
 export type Usage = { requests: bigint; cpuNs: bigint; egressBytes: bigint };
 
 export type UsageReport = {
   total: Usage;
-  /** One entry for each day of the range so far, UTC, oldest first; days without usage are zero. */
+  /** One entry a day of the range that has begun, UTC, oldest first; days without usage are zero. */
   byDay: { dayAt: Date; usage: Usage }[];
-  /** Largest CPU first. A deleted function keeps its usage under its id, with name null. */
+  /** Most CPU first. A deleted function keeps its usage, with name null. */
   byFunction: { functionId: Id<"function">; name: string | null; usage: Usage; failures: bigint }[];
 };
 
-export declare function usageReport(db: Db, range: { organizationId: Id<"organization">; from: Date; to: Date }): Promise<UsageReport>;
-export declare function recentRequests(
+const DAY_MS = 86_400_000;
+
+/** What an organization used from `from` (inclusive) to `to` (exclusive), both on whole UTC hours, out of the hourly counters. */
+export async function usageReport(
+  db: Db,
+  range: { organizationId: Id<"organization">; from: Date; to: Date },
+): Promise<UsageReport> {
+  const where = { organizationId: range.organizationId, hourAt: { gte: range.from, lt: range.to } };
+  const [hours, functions] = await Promise.all([
+    db.usageHour.groupBy({ by: ["hourAt"], where, _sum: { requests: true, cpuNs: true, egressBytes: true } }),
+    db.usageHour.groupBy({
+      by: ["functionId"],
+      where,
+      _sum: { requests: true, cpuNs: true, egressBytes: true, failures: true },
+    }),
+  ]);
+  const names = await db.function.findMany({
+    where: { organizationId: range.organizationId },
+    select: { id: true, name: true },
+  });
+  const nameOf = new Map(names.map((row) => [row.id, row.name]));
+  const byDay = emptyDays(range);
+  const total = zero();
+  for (const hour of hours) {
+    add(total, hour._sum);
+    const day = byDay[Math.floor((hour.hourAt.getTime() - range.from.getTime()) / DAY_MS)];
+    if (day) add(day.usage, hour._sum);
+  }
+  const byFunction = functions.map((row) => ({
+    functionId: asId("function", row.functionId),
+    name: nameOf.get(row.functionId) ?? null,
+    usage: add(zero(), row._sum),
+    failures: row._sum.failures ?? 0n,
+  }));
+  byFunction.sort((a, b) => (a.usage.cpuNs < b.usage.cpuNs ? 1 : -1));
+  return { total, byDay, byFunction };
+}
+
+function emptyDays(range: { from: Date; to: Date }): { dayAt: Date; usage: Usage }[] {
+  const days = Math.max(0, Math.ceil((Math.min(range.to.getTime(), Date.now()) - range.from.getTime()) / DAY_MS));
+  return Array.from({ length: days }, (_, day) => ({
+    dayAt: new Date(range.from.getTime() + day * DAY_MS),
+    usage: zero(),
+  }));
+}
+
+function zero(): Usage {
+  return { requests: 0n, cpuNs: 0n, egressBytes: 0n };
+}
+
+function add(into: Usage, sum: { requests: bigint | null; cpuNs: bigint | null; egressBytes: bigint | null }): Usage {
+  into.requests += sum.requests ?? 0n;
+  into.cpuNs += sum.cpuNs ?? 0n;
+  into.egressBytes += sum.egressBytes ?? 0n;
+  return into;
+}
+
+const requestColumns = {
+  requestId: true,
+  functionId: true,
+  versionId: true,
+  occurredAt: true,
+  method: true,
+  path: true,
+  status: true,
+  outcome: true,
+  wallUs: true,
+  cpuNs: true,
+  ingressBytes: true,
+  egressBytes: true,
+  coldStart: true,
+} as const;
+
+/** The newest calls of a function, newest first. */
+export async function recentRequests(
   db: Db,
   of: { organizationId: Id<"organization">; functionId: Id<"function">; limit: number },
-): Promise<RequestRecord[]>;
-export declare function requestById(
+): Promise<RequestRecord[]> {
+  const rows = await db.usageEvent.findMany({
+    where: { organizationId: of.organizationId, functionId: of.functionId, kind: "request" },
+    orderBy: { occurredAt: "desc" },
+    take: of.limit,
+    select: requestColumns,
+  });
+  return withVersionNumbers(db, rows);
+}
+
+/** One call, once the ledger has it; null before, and for calls of others. */
+export async function requestById(
   db: Db,
   of: { organizationId: Id<"organization">; requestId: Id<"request"> },
-): Promise<RequestRecord | null>;
-export declare function recentLogs(
+): Promise<RequestRecord | null> {
+  const rows = await db.usageEvent.findMany({
+    where: { requestId: of.requestId, organizationId: of.organizationId, kind: "request" },
+    take: 1,
+    select: requestColumns,
+  });
+  return (await withVersionNumbers(db, rows))[0] ?? null;
+}
+
+type RequestRow = {
+  [Column in "requestId" | "method" | "path"]: string | null;
+} & {
+  functionId: string;
+  versionId: string;
+  occurredAt: Date;
+  status: number | null;
+  outcome: string;
+  wallUs: bigint;
+  cpuNs: bigint;
+  ingressBytes: bigint;
+  egressBytes: bigint;
+  coldStart: boolean;
+};
+
+async function withVersionNumbers(db: Db, rows: RequestRow[]): Promise<RequestRecord[]> {
+  const numberOf = await versionNumbers(db, rows.map((row) => row.versionId));
+  return rows.map(({ versionId, occurredAt, wallUs, ...row }) => ({
+    ...row,
+    requestId: row.requestId ?? "",
+    versionNumber: numberOf.get(versionId) ?? 0,
+    occurredAtMs: occurredAt.getTime(),
+    method: row.method ?? "",
+    path: row.path ?? "",
+    status: row.status ?? 0,
+    outcome: requestOutcome.parse(row.outcome),
+    wallUs: Number(wallUs),
+  }));
+}
+
+async function versionNumbers(db: Db, versionIds: string[]): Promise<Map<string, number>> {
+  if (versionIds.length === 0) return new Map();
+  const versions = await db.version.findMany({
+    where: { id: { in: [...new Set(versionIds)] } },
+    select: { id: true, number: true },
+  });
+  return new Map(versions.map((version) => [version.id, version.number]));
+}
+
+/**
+ * Lines that a function printed. With `afterId`, those that came later, oldest first; else the newest `limit`, oldest first.
+ * Ids order by arrival in the ledger of one runtime life; times order everything.
+ */
+export async function recentLogs(
   db: Db,
-  of: { organizationId: Id<"organization">; functionId: Id<"function">; afterId?: string | undefined; requestId?: Id<"request"> | undefined; limit: number },
-): Promise<LogRecord[]>;
+  of: {
+    organizationId: Id<"organization">;
+    functionId: Id<"function">;
+    afterId?: string | undefined;
+    requestId?: Id<"request"> | undefined;
+    limit: number;
+  },
+): Promise<LogRecord[]> {
+  const after = parseLogId(of.afterId);
+  const rows = await db.logLine.findMany({
+    where: {
+      organizationId: of.organizationId,
+      functionId: of.functionId,
+      ...(of.requestId ? { requestId: of.requestId } : {}),
+      ...(after ? { OR: [{ epoch: { gt: after.epoch } }, { epoch: after.epoch, seq: { gt: after.seq } }] } : {}),
+    },
+    orderBy: after ? [{ epoch: "asc" }, { seq: "asc" }] : [{ epoch: "desc" }, { seq: "desc" }],
+    take: of.limit,
+    select: { epoch: true, seq: true, requestId: true, versionId: true, at: true, level: true, message: true },
+  });
+  if (!after) rows.reverse();
+  const numberOf = await versionNumbers(db, rows.map((row) => row.versionId));
+  return rows.map((row) => ({
+    id: `${row.epoch}.${row.seq}`,
+    requestId: row.requestId,
+    versionNumber: numberOf.get(row.versionId) ?? 0,
+    atMs: row.at.getTime(),
+    level: logLevel.parse(row.level),
+    message: row.message,
+  }));
+}
+
+function parseLogId(id: string | undefined): { epoch: bigint; seq: bigint } | undefined {
+  const match = /^(\d{1,18})\.(\d{1,18})$/.exec(id ?? "");
+  return match?.[1] && match[2] ? { epoch: BigInt(match[1]), seq: BigInt(match[2]) } : undefined;
+}
