@@ -1,0 +1,25 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { PrismaPg } from "@prisma/adapter-pg";
+import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
+import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
+
+export type SchemaEngine = bindings.SchemaEngine;
+
+/**
+ * Prisma's own schema engine, as WASM: it needs no download, and what it writes is what `prisma migrate` writes.
+ * The package's entry wants a bundler that loads .wasm, so it is instantiated by hand here.
+ */
+export async function openSchemaEngine(databaseUrl: string): Promise<SchemaEngine> {
+  const wasmPath = fileURLToPath(import.meta.resolve("@prisma/schema-engine-wasm/schema_engine_bg")).replace(/\.js$/, ".wasm");
+  const { instance } = await WebAssembly.instantiate(await readFile(wasmPath), {
+    "./schema_engine_bg.js": { ...bindings },
+  });
+  bindings.__wbg_set_wasm(instance.exports);
+  const start = instance.exports["__wbindgen_start"];
+  if (typeof start === "function") start();
+  const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg({ connectionString: databaseUrl }));
+  return bindings.SchemaEngine.new({ datamodels: undefined }, () => undefined, factory);
+}
+
+export const noFilter = { externalTables: [], externalEnums: [] };
