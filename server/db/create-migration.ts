@@ -15,8 +15,8 @@ const root = join(import.meta.dirname, "../..");
 const schema = await readFile(join(root, "prisma/schema.prisma"), "utf8");
 const last = (await readMigrations()).at(-1);
 const before = last && (await readFile(join(root, "prisma/migrations", last.name, "schema.prisma"), "utf8"));
-const engine = await openSchemaEngine(databaseUrl);
-const { stdout } = await engine.diff({
+await using schemaEngine = await openSchemaEngine(databaseUrl);
+const { stdout } = await schemaEngine.engine.diff({
   from: before === undefined ? { tag: "empty" } : { tag: "schemaDatamodel", files: [{ path: "schema.prisma", content: before }] },
   to: { tag: "schemaDatamodel", files: [{ path: "schema.prisma", content: schema }] },
   script: true,
@@ -29,4 +29,3 @@ await mkdir(folder, { recursive: true });
 await writeFile(join(folder, "migration.sql"), stdout ?? "");
 await writeFile(join(folder, "schema.prisma"), schema);
 console.log(folder);
-process.exit(0);

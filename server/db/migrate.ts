@@ -15,14 +15,10 @@ type Migration = { name: string; script: string };
 export async function migrate(databaseUrl: string): Promise<string[]> {
   const migrations = await readMigrations();
   if (await allApplied(databaseUrl, migrations)) return [];
-  const engine = await openSchemaEngine(databaseUrl);
-  try {
-    const migrationsList = await migrationList(migrations);
-    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: noFilter });
-    return appliedMigrationNames;
-  } finally {
-    engine.free();
-  }
+  await using schemaEngine = await openSchemaEngine(databaseUrl);
+  const migrationsList = await migrationList(migrations);
+  const { appliedMigrationNames } = await schemaEngine.engine.applyMigrations({ migrationsList, filters: noFilter });
+  return appliedMigrationNames;
 }
 
 /** What the schema engine wants to know of the folder prisma/migrations. */

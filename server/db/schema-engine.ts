@@ -1,25 +1,34 @@
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
+import { Pool } from "pg";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
 
-export type SchemaEngine = bindings.SchemaEngine;
+export type SchemaEngine = AsyncDisposable & { engine: bindings.SchemaEngine };
 
 /**
  * Prisma's own schema engine, as WASM: it needs no download, and what it writes is what `prisma migrate` writes.
  * The package's entry wants a bundler that loads .wasm, so it is instantiated by hand here.
  */
 export async function openSchemaEngine(databaseUrl: string): Promise<SchemaEngine> {
-  const wasmPath = fileURLToPath(import.meta.resolve("@prisma/schema-engine-wasm/schema_engine_bg")).replace(/\.js$/, ".wasm");
+  const wasmPath = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg").replace(/\.js$/, ".wasm");
   const { instance } = await WebAssembly.instantiate(await readFile(wasmPath), {
     "./schema_engine_bg.js": { ...bindings },
   });
   bindings.__wbg_set_wasm(instance.exports);
   const start = instance.exports["__wbindgen_start"];
   if (typeof start === "function") start();
-  const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg({ connectionString: databaseUrl }));
-  return bindings.SchemaEngine.new({ datamodels: undefined }, () => undefined, factory);
+  const pool = new Pool({ connectionString: databaseUrl });
+  const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool));
+  const engine = await bindings.SchemaEngine.new({ datamodels: undefined }, () => undefined, factory);
+  return {
+    engine,
+    async [Symbol.asyncDispose]() {
+      engine.free();
+      await pool.end();
+    },
+  };
 }
 
 export const noFilter = { externalTables: [], externalEnums: [] };
