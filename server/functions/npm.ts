@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import { errnoOf } from "#server/std/fault.ts";
+
+export type NpmResult =
+  | { kind: "done" }
+  | { kind: "failed"; output: string }
+  | { kind: "timed_out" }
+  | { kind: "no_npm" };
+
+export type NpmRun = (request: { dir: string; environment: Record<string, string>; timeoutMs: number }) => Promise<NpmResult>;
+
+const OUTPUT_CHARACTERS_MAX = 100_000;
+
+const ARGUMENTS = [
+  "install",
+  "--json",
+  "--ignore-scripts",
+  "--no-audit",
+  "--no-fund",
+  "--no-package-lock",
+  "--omit=dev",
+  "--no-update-notifier",
+  "--loglevel=error",
+  // A package of the registry may itself name git, a URL or a folder of this machine; newer npms can refuse that.
+  "--allow-git=none",
+  "--allow-remote=none",
+  "--allow-file=none",
+  "--allow-directory=none",
+];
+
+/** Runs `npm install` in a folder, without a shell, and ends it with all its children when its time is up. */
+export const runNpm: NpmRun = ({ dir, environment, timeoutMs }) => {
+  const { promise, resolve, reject } = Promise.withResolvers<NpmResult>();
+  // Detached: a process group of its own, so that the time limit reaches what npm started.
+  const child = spawn("npm", ARGUMENTS, {
+    cwd: dir,
+    // Older npms know no --allow-git; they find no git instead.
+    env: { ...environment, npm_config_git: "false" },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let output = "";
+  let timedOut = false;
+  const collect = (chunk: Buffer) => {
+    if (output.length < OUTPUT_CHARACTERS_MAX) output += chunk.toString();
+  };
+  child.stdout.on("data", collect);
+  child.stderr.on("data", collect);
+  const timer = setTimeout(() => {
+    timedOut = true;
+    if (child.pid) process.kill(-child.pid, "SIGKILL");
+  }, timeoutMs);
+  child.on("error", (thrown) => {
+    clearTimeout(timer);
+    if (errnoOf(thrown) === "ENOENT") resolve({ kind: "no_npm" });
+    else reject(thrown);
+  });
+  child.on("close", (code) => {
+    clearTimeout(timer);
+    if (timedOut) resolve({ kind: "timed_out" });
+    else resolve(code === 0 ? { kind: "done" } : { kind: "failed", output });
+  });
+  return promise;
+};

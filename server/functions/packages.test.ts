@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { NpmRun } from "./npm.ts";
+import { createPackages } from "./packages.ts";
+import { readSource, type Source } from "./source.ts";
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "sluice-packages-"));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+function withDependencies(dependencies: Record<string, string>): Source {
+  const manifest = JSON.stringify({ dependencies }, null, 2);
+  const reading = readSource([{ path: "index.js", content: "" }, { path: "package.json", content: manifest }]);
+  if (reading.kind !== "read") throw new Error("not read");
+  return reading.source;
+}
+
+function packagesWith(npm: NpmRun, bytesMax?: number) {
+  return createPackages({ dir, environment: {}, npm, ...(bytesMax === undefined ? {} : { bytesMax }) });
+}
+
+const never: NpmRun = () => Promise.reject(new Error("npm must not run"));
+
+test.each([
+  "git+https://example.com/a.git", "github:a/b", "a/b", "https://example.com/a.tgz", "file:../../etc", "../x", "./x", "~/x", "/etc",
+  "link:../x", "workspace:*", "npm:../x", "npm:a@file:../x", "npm:a@git://x", "1.0.0-a.tgz", "x.tar.gz", "c:/windows", "${HOME}",
+])("%j is no version of the registry and never reaches npm", async (wanted) => {
+  const result = await packagesWith(never).install(withDependencies({ bad: wanted }));
+  expect(result).toMatchObject({ kind: "failed", errors: [{ file: "package.json", line: 3, column: 5 }] });
+});
+
+test.each(["1.2.3", "^1.2.3", "~1", ">=1.2 <2", ">= 1.2", "1.x || 2.x", "1.2.3 - 2.3.4", "latest", "next", "*", "", "1.0.0-beta.1+b", "npm:other@^1", "npm:@a/b@2"])(
+  "%j is a version of the registry",
+  async (wanted) => {
+    const result = await packagesWith(async () => ({ kind: "done" })).install(withDependencies({ good: wanted }));
+    expect(result.kind).toBe("installed");
+  },
+);
+
+test("one dependency set is installed once, however many deploy it at the same time", async () => {
+  let runs = 0;
+  const packages = packagesWith(async ({ dir: target }) => {
+    runs += 1;
+    await mkdir(join(target, "node_modules"));
+    return { kind: "done" };
+  });
+  const results = await Promise.all([1, 2, 3].map(() => packages.install(withDependencies({ a: "1", b: "2" }))));
+  results.push(await packages.install(withDependencies({ b: "2", a: "1" })));
+  expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(1);
+  expect(runs).toBe(1);
+});
+
+test("an install that fails or is too large leaves nothing behind, and the next try starts anew", async () => {
+  const failing = packagesWith(async () => ({ kind: "failed", output: '{"error":{"code":"E404","summary":"\'nope@1\' is not in this registry"}}' }));
+  expect(await failing.install(withDependencies({ nope: "1" }))).toMatchObject({
+    kind: "failed",
+    errors: [{ message: "'nope@1' is not in the npm registry. Check its name.", file: "package.json", line: 3 }],
+  });
+  const large = packagesWith(async ({ dir: target }) => {
+    await writeFile(join(target, "large"), Buffer.alloc(2000));
+    return { kind: "done" };
+  }, 1000);
+  expect(await large.install(withDependencies({ nope: "1" }))).toMatchObject({ kind: "failed" });
+  expect(await readdir(dir)).toEqual([]);
+  const fine = packagesWith(async () => ({ kind: "done" }));
+  expect((await fine.install(withDependencies({ nope: "1" }))).kind).toBe("installed");
+});
