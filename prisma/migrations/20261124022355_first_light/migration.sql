@@ -122,7 +122,7 @@ CREATE TABLE "runtime_epoch" (
     "node" TEXT NOT NULL,
     "region" TEXT NOT NULL,
     "started_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "acked_seq" BIGINT NOT NULL DEFAULT 0,
+    "shipped_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "drained_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "runtime_epoch_pkey" PRIMARY KEY ("epoch")

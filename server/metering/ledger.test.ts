@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { testDatabase } from "#server/db/test-database.ts";
+import { recordUsage, type UsageFact } from "./ledger.ts";
+import { usageReport } from "./usage.ts";
+
+const organizationId = "org_1";
+const from = new Date("2026-11-01T00:00:00Z");
+const to = new Date("2026-12-01T00:00:00Z");
+
+function fact(seq: number, overrides: Partial<UsageFact> = {}): UsageFact {
+  return {
+    epoch: 1n, seq: BigInt(seq), kind: "request", organizationId, functionId: "fn_1", versionId: "ver_1", requestId: `req_${seq}`,
+    occurredAtMs: Date.parse("2026-11-24T10:59:59.999Z"), method: "GET", path: "/", status: 200, outcome: "ok",
+    wallUs: 1000, cpuNs: 5000, ingressBytes: 0, egressBytes: 12, coldStart: false, ...overrides,
+  };
+}
+
+test("a fact that is shipped twice counts once", async () => {
+  await using database = await testDatabase();
+  expect(await recordUsage(database.db, [fact(1), fact(2)])).toBe(2);
+  expect(await recordUsage(database.db, [fact(2), fact(3)])).toBe(1);
+  const report = await usageReport(database.db, { organizationId, from, to });
+  expect(report.total).toEqual({ requests: 3n, cpuNs: 15_000n, egressBytes: 36n });
+});
+
+test("CPU after the answer and in the background is charged without being a request; what is free is kept and not charged", async () => {
+  await using database = await testDatabase();
+  await recordUsage(database.db, [
+    fact(1),
+    fact(2, { kind: "after", status: null, egressBytes: 0 }),
+    fact(3, { kind: "background", status: null, egressBytes: 0 }),
+    fact(4, { kind: "unbilled", status: null, cpuNs: 1_000_000, egressBytes: 0 }),
+  ]);
+  const report = await usageReport(database.db, { organizationId, from, to });
+  expect(report.total).toEqual({ requests: 1n, cpuNs: 15_000n, egressBytes: 12n });
+  expect(await database.db.usageEvent.count()).toBe(4);
+});
+
+test("usage falls into the UTC hour in which the request came", async () => {
+  await using database = await testDatabase();
+  await recordUsage(database.db, [fact(1), fact(2, { occurredAtMs: Date.parse("2026-11-24T11:00:00.000Z"), status: 502 })]);
+  const hours = await database.db.usageHour.findMany({ orderBy: { hourAt: "asc" }, select: { hourAt: true, requests: true, failures: true } });
+  expect(hours).toEqual([
+    { hourAt: new Date("2026-11-24T10:00:00Z"), requests: 1n, failures: 0n },
+    { hourAt: new Date("2026-11-24T11:00:00Z"), requests: 1n, failures: 1n },
+  ]);
+});
+
+test("another organization's usage is not in the report", async () => {
+  await using database = await testDatabase();
+  await recordUsage(database.db, [fact(1, { organizationId: "org_2" })]);
+  const report = await usageReport(database.db, { organizationId, from, to });
+  expect(report.total.requests).toBe(0n);
+  expect(report.byFunction).toEqual([]);
+});

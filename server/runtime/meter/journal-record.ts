@@ -1,0 +1,55 @@
+import { crc32 } from "node:zlib";
+import { z } from "zod";
+import { requestOutcome } from "#server/contract/usage.ts";
+
+const count = z.number().int().nonnegative();
+
+/** Whose usage a record is. */
+const owner = { organizationId: z.string(), functionId: z.string(), versionId: z.string() };
+
+const call = {
+  ...owner,
+  requestId: z.string(),
+  atMs: count, // wall clock when the request came
+  method: z.string(),
+  path: z.string(),
+  wallUs: count,
+  cpuNs: count,
+  ingressBytes: count,
+  egressBytes: count,
+  coldStart: z.boolean(),
+};
+
+/**
+ * What the journal holds. START, CHECKPOINT and END of one call carry the same seq, and each carries the call so far,
+ * whole: the last one there is says all. A CHECKPOINT without END is a call that the platform lost.
+ */
+export const journalRecord = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("start"), seq: count }),
+  z.object({ kind: z.literal("checkpoint"), seq: count, ...call }),
+  z.object({ kind: z.literal("end"), seq: count, ...call, status: count, outcome: requestOutcome }),
+  /** CPU outside of any answer: waitUntil work, start-up and idle. */
+  z.object({
+    kind: z.enum(["after", "background", "unbilled"]),
+    seq: count,
+    ...owner,
+    requestId: z.string().nullable(),
+    atMs: count,
+    cpuNs: count,
+    outcome: z.string(),
+  }),
+]);
+export type JournalRecord = z.infer<typeof journalRecord>;
+
+/** One line: CRC-32 of the text in eight hex digits, a blank, the record as JSON. */
+export function encodeRecord(record: JournalRecord): string {
+  const text = JSON.stringify(record);
+  return `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`;
+}
+
+/** The record of a line, or undefined when the line is torn or damaged. */
+export function decodeRecord(line: string): JournalRecord | undefined {
+  const text = line.slice(9);
+  if (line.charAt(8) !== " " || crc32(text).toString(16).padStart(8, "0") !== line.slice(0, 8)) return undefined;
+  return journalRecord.parse(JSON.parse(text));
+}

@@ -1,0 +1,131 @@
+import { closeSync, fdatasync, mkdirSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "#server/std/log.ts";
+import { errnoOf } from "#server/std/fault.ts";
+import { encodeRecord, type JournalRecord } from "./journal-record.ts";
+
+/** A power cut loses at most this much. A killed process loses nothing: what was written is the kernel's. */
+const FSYNC_EVERY_MS = 10;
+/** A START waits at most this long for the next END to share its write with. */
+const START_DELAY_MS = 5;
+const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
+const RETRY_MS = 500;
+
+/** The file of a segment; a folder holds one epoch. */
+export function segmentPath(dir: string, segment: number): string {
+  return join(dir, `${String(segment).padStart(8, "0")}.journal`);
+}
+
+/**
+ * The append-only record of what was served, on the local disk: written before the last byte of an answer leaves,
+ * shipped to the ledger afterwards. One writer a folder.
+ */
+export class Journal {
+  readonly dir: string;
+  readonly #log: Log;
+  #fd: number;
+  #segment = 0;
+  #segmentBytes = 0;
+  #nextSeq = 1;
+  /** Encoded, not yet written: STARTs that wait for company, or everything while the disk refuses. */
+  #pending = "";
+  #startTimer: NodeJS.Timeout | undefined;
+  #syncTimer: NodeJS.Timeout | undefined;
+  #failing = false;
+  /** Called when there is something new to ship. */
+  onWritten: () => void = () => undefined;
+
+  constructor(dir: string, log: Log) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.dir = dir;
+    this.#log = log;
+    this.#fd = openSync(segmentPath(dir, 0), "ax", 0o600);
+  }
+
+  /** Whether the disk takes records. While it doesn't, no new request may begin: it could not be accounted for. */
+  get canWrite(): boolean {
+    return !this.#failing;
+  }
+
+  /** The segment that is being written; those before it are complete. */
+  get currentSegment(): number {
+    return this.#segment;
+  }
+
+  /** The last number given out. */
+  get lastSeq(): number {
+    return this.#nextSeq - 1;
+  }
+
+  nextSeq(): number {
+    return this.#nextSeq++;
+  }
+
+  /** A call begins. Written within 5 ms, or with the next record. */
+  start(seq: number): void {
+    this.#pending += encodeRecord({ kind: "start", seq });
+    this.#startTimer ??= setTimeout(() => this.#write(), START_DELAY_MS);
+  }
+
+  /** In the kernel's hands when this returns, unless the disk refuses; then it is kept and tried again. */
+  append(record: JournalRecord): void {
+    this.#pending += encodeRecord(record);
+    if (!this.#failing) this.#write();
+  }
+
+  /** Writes and syncs what is left. */
+  async close(): Promise<void> {
+    this.#write();
+    clearTimeout(this.#syncTimer);
+    await new Promise<void>((resolve) => fdatasync(this.#fd, () => resolve()));
+    closeSync(this.#fd);
+  }
+
+  #write(): void {
+    clearTimeout(this.#startTimer);
+    this.#startTimer = undefined;
+    if (this.#pending === "") return;
+    const bytes = Buffer.from(this.#pending);
+    try {
+      this.#writeAll(bytes);
+    } catch (error) {
+      this.#refused(error);
+      return;
+    }
+    this.#pending = "";
+    this.#failing = false;
+    this.#syncTimer ??= setTimeout(() => this.#sync(), FSYNC_EVERY_MS);
+    if (this.#segmentBytes > SEGMENT_BYTES_MAX) this.#rotate();
+    this.onWritten();
+  }
+
+  /** A short write (a full disk) leaves a torn line; a newline ends it, so that what is written later stands by itself. */
+  #writeAll(bytes: Buffer): void {
+    const written = writeSync(this.#fd, bytes);
+    this.#segmentBytes += written;
+    if (written === bytes.length) return;
+    this.#pending = `\n${this.#pending}`;
+    throw Object.assign(new Error("the disk took only a part"), { code: "ENOSPC" });
+  }
+
+  #refused(error: unknown): void {
+    if (!this.#failing) this.#log.error({ err: error, code: errnoOf(error) }, "the journal cannot be written: new requests are refused until it can");
+    this.#failing = true;
+    setTimeout(() => this.#write(), RETRY_MS).unref();
+  }
+
+  #sync(): void {
+    fdatasync(this.#fd, (error) => {
+      this.#syncTimer = undefined;
+      if (error && errnoOf(error) !== "EBADF") this.#log.error({ err: error }, "the journal could not be synced");
+    });
+  }
+
+  #rotate(): void {
+    const full = this.#fd;
+    fdatasync(full, () => closeSync(full));
+    this.#segment += 1;
+    this.#segmentBytes = 0;
+    this.#fd = openSync(segmentPath(this.dir, this.#segment), "ax", 0o600);
+  }
+}

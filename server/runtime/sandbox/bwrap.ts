@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { newId } from "#server/std/id.ts";
+import { readLines } from "./lines.ts";
+import { listenOnSocket } from "./listen-socket.ts";
+import type { Exit, Sandbox, SandboxHost } from "./sandbox.ts";
+import { encodeWorkerConfig, OUT_SOCKET, SOCKET_NAME } from "./worker-config.ts";
+
+/** Descriptors of the child, by number. */
+const FD_LISTEN = 3;
+const FD_INFO = 4;
+const FD_CONTROL = 5;
+
+export type BwrapOptions = {
+  /** The runtime's binary, readable by `uid`. */
+  workerdPath: string;
+  /** Files that its loader needs, read-only in the sandbox, under the same paths. */
+  libraryPaths: readonly string[];
+  /** Holds the sockets; every folder above it lets `uid` through. */
+  socketDir: string;
+  /** Whom the process is on the host. Undefined: who we are, when that isn't root. */
+  uid: number | undefined;
+  /** Opens the platform's end of a sandbox's out socket before the sandbox starts. */
+  openOutSocket(path: string): Promise<{ close(): Promise<void> }>;
+};
+
+/** Starts workerd in namespaces of its own by bubblewrap: no network, a read-only root, two unix sockets. */
+export function bwrapHost(options: BwrapOptions): SandboxHost {
+  return { start: () => start(options) };
+}
+
+async function start(options: BwrapOptions): Promise<Sandbox> {
+  const name = newId("instance").slice("ins_".length);
+  const inSocketPath = join(options.socketDir, `${name}.in`);
+  const outSocketPath = join(options.socketDir, `${name}.out`);
+  const out = await options.openOutSocket(outSocketPath);
+  const listener = listenOnSocket(inSocketPath);
+  const child = spawn("bwrap", walls(options, outSocketPath), {
+    stdio: ["pipe", "pipe", "pipe", listener.fd, "pipe", "pipe"],
+    env: {},
+    // setgroups too: libuv drops supplementary groups with the uid.
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+  });
+  listener.close(); // the child has its own copy
+  const exited = exitOf(child);
+  const listening = Promise.race([once(readable(child, FD_CONTROL), "data").then(() => "listening" as const), exited]);
+  const cleanUp = exited.then(async () => {
+    await out.close();
+    await Promise.all([rm(inSocketPath, { force: true }), rm(outSocketPath, { force: true })]);
+  });
+  const pid = await childPid(child, exited);
+  child.stdin?.on("error", () => undefined); // EPIPE: it died before it was configured; `exited` says so
+  return {
+    pid,
+    inSocketPath,
+    outSocketPath,
+    output: [readable(child, 1), readable(child, 2)],
+    listening,
+    exited,
+    configure: (spec) => void child.stdin?.end(encodeWorkerConfig(spec)),
+    async kill() {
+      killHard(pid);
+      child.kill("SIGKILL");
+      await cleanUp;
+    },
+  };
+}
+
+function walls({ libraryPaths, workerdPath }: BwrapOptions, outSocketPath: string): string[] {
+  return [
+    "--unshare-all", "--as-pid-1", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL",
+    "--info-fd", String(FD_INFO),
+    ...libraryPaths.flatMap((path) => ["--ro-bind", path, path]),
+    "--ro-bind", workerdPath, "/workerd",
+    "--ro-bind", outSocketPath, OUT_SOCKET,
+    "--proc", "/proc", "--dev-bind", "/dev/urandom", "/dev/urandom", "--dev-bind", "/dev/null", "/dev/null",
+    "--remount-ro", "/", "--",
+    "/workerd", "serve", "--binary", "-", `-S${SOCKET_NAME}=${FD_LISTEN}`, `--control-fd=${FD_CONTROL}`,
+  ];
+}
+
+/** bwrap tells the pid that the program has on the host; with --as-pid-1 that is workerd itself. */
+async function childPid(child: ChildProcess, exited: Promise<Exit>): Promise<number> {
+  const info = readable(child, FD_INFO);
+  const told = new Promise<number | undefined>((resolve) => {
+    let text = "";
+    info.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      const match = /"child-pid":\s*(\d+)/.exec(text);
+      if (match) resolve(Number(match[1]));
+    });
+  });
+  let complaint = "";
+  readLines(readable(child, 2), (line) => (complaint ||= line));
+  const pid = await Promise.race([told, exited.then(() => undefined)]);
+  if (pid === undefined) throw new Error(`the sandbox did not start: ${complaint || "bwrap said nothing"}`);
+  return pid;
+}
+
+function readable(child: ChildProcess, fd: number): Readable {
+  const stream = child.stdio[fd];
+  if (stream instanceof Readable) return stream;
+  throw new Error(`descriptor ${fd} of the sandbox is not readable`);
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+    child.once("error", reject);
+  });
+}
+
+function killHard(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Gone already, which is what was wanted.
+  }
+}

@@ -1,0 +1,29 @@
+import type { Readable } from "node:stream";
+import type { VersionSpec } from "#server/contract/prepare.ts";
+
+/** How a sandboxed process ended. */
+export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+
+/** One sandboxed process of the function runtime, not yet given a function. */
+export interface Sandbox {
+  /** As the host numbers it, for the CPU clock and for signals. */
+  readonly pid: number;
+  /** Where requests go; connecting works from the moment the sandbox exists. */
+  readonly inSocketPath: string;
+  /** Where what leaves the function arrives: the platform listens here, and only this sandbox can connect. */
+  readonly outSocketPath: string;
+  /** Everything that the process prints. Must be read, or it blocks. */
+  readonly output: readonly Readable[];
+  /** Resolves when the function accepts requests, or when the process ended before it did. */
+  readonly listening: Promise<"listening" | Exit>;
+  readonly exited: Promise<Exit>;
+  /** Hands over the function; once. */
+  configure(spec: VersionSpec): void;
+  /** Ends it at once, whatever it does, and resolves when it is gone and its sockets are removed. */
+  kill(): Promise<void>;
+}
+
+/** What starts sandboxes. The adapters: bwrap.ts. */
+export interface SandboxHost {
+  start(): Promise<Sandbox>;
+}
