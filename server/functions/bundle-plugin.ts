@@ -112,17 +112,36 @@ function packageName(path: string): string {
   return path.split("/").slice(0, path.startsWith("@") ? 2 : 1).join("/");
 }
 
-/** esbuild knows `exports`, conditions and main fields, so it is asked; what it finds counts only inside the install. */
+/** What was found in an install. Its folder is named by its content and never changes, so an answer holds for good. */
+const found = new Map<string, Map<string, Promise<OnResolveResult>>>();
+const INSTALLS_REMEMBERED = 50;
+
+/** Asking takes a round trip and several looks at the disk for each import; a package like hono has a hundred. */
 async function resolvePackage(build: PluginBuild, args: OnResolveArgs, packagesDir: string | null): Promise<OnResolveResult> {
   if (packagesDir === null) return refuse(`"${args.path}" is not installed`);
+  const answers = found.get(packagesDir) ?? new Map<string, Promise<OnResolveResult>>();
+  if (!found.has(packagesDir)) {
+    const [oldest] = found.keys();
+    if (found.size >= INSTALLS_REMEMBERED && oldest !== undefined) found.delete(oldest);
+    found.set(packagesDir, answers);
+  }
+  const folder = args.namespace === PACKAGE ? posix.dirname(args.importer) : "";
+  const question = JSON.stringify([args.kind, folder, args.path]);
+  const answer = answers.get(question) ?? askForPackage(build, args, packagesDir);
+  // Only what was found: the number of names that don't exist has no bound.
+  const result = await answer;
+  if (!result.errors) answers.set(question, answer);
+  return result;
+}
+
+/** esbuild knows `exports`, conditions and main fields, so it is asked; what it finds counts only inside the install. */
+async function askForPackage(build: PluginBuild, args: OnResolveArgs, packagesDir: string): Promise<OnResolveResult> {
   const resolveDir = args.namespace === PACKAGE ? join(packagesDir, posix.dirname(args.importer)) : packagesDir;
-  const found = await build.resolve(args.path, { kind: args.kind, resolveDir, importer: "", namespace: "file", pluginData: asked });
-  // `"fs": false` in a package's browser field: the package asks for an empty module there.
-  if (found.namespace === "(disabled)" || found.path.startsWith("(disabled)")) return { path: "empty", namespace: "empty" };
-  if (found.errors.length > 0 || found.path === "") return refuse(`"${args.path}" was not found in the installed packages`);
-  const inside = await pathInside(packagesDir, found.path);
+  const answer = await build.resolve(args.path, { kind: args.kind, resolveDir, importer: "", namespace: "file", pluginData: asked });
+  if (answer.errors.length > 0 || answer.path === "") return refuse(`"${args.path}" was not found in the installed packages`);
+  const inside = await pathInside(packagesDir, answer.path);
   if (inside === null) return refuse(`"${args.path}" leads outside the installed packages`);
-  return { path: inside, namespace: PACKAGE, sideEffects: found.sideEffects };
+  return { path: inside, namespace: PACKAGE, sideEffects: answer.sideEffects };
 }
 
 /** The path below a folder, links followed, with slashes; null when it leads out of it. */

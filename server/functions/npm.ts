@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { errnoOf } from "#server/std/fault.ts";
 
 export type NpmResult =
   | { kind: "done" }
-  | { kind: "failed"; output: string }
+  /** What npm wrote: JSON on stdout when it came so far, text on stderr. */
+  | { kind: "failed"; stdout: string; stderr: string }
   | { kind: "timed_out" }
   | { kind: "no_npm" };
 
@@ -39,13 +41,9 @@ export const runNpm: NpmRun = ({ dir, environment, timeoutMs }) => {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  let output = "";
   let timedOut = false;
-  const collect = (chunk: Buffer) => {
-    if (output.length < OUTPUT_CHARACTERS_MAX) output += chunk.toString();
-  };
-  child.stdout.on("data", collect);
-  child.stderr.on("data", collect);
+  const stdout = collected(child.stdout);
+  const stderr = collected(child.stderr);
   const timer = setTimeout(() => {
     timedOut = true;
     if (child.pid) process.kill(-child.pid, "SIGKILL");
@@ -58,7 +56,15 @@ export const runNpm: NpmRun = ({ dir, environment, timeoutMs }) => {
   child.on("close", (code) => {
     clearTimeout(timer);
     if (timedOut) resolve({ kind: "timed_out" });
-    else resolve(code === 0 ? { kind: "done" } : { kind: "failed", output });
+    else resolve(code === 0 ? { kind: "done" } : { kind: "failed", stdout: stdout(), stderr: stderr() });
   });
   return promise;
 };
+
+function collected(stream: Readable): () => string {
+  let text = "";
+  stream.on("data", (chunk: Buffer) => {
+    if (text.length < OUTPUT_CHARACTERS_MAX) text += chunk.toString();
+  });
+  return () => text;
+}

@@ -55,7 +55,7 @@ test("one dependency set is installed once, however many deploy it at the same t
 });
 
 test("an install that fails or is too large leaves nothing behind, and the next try starts anew", async () => {
-  const failing = packagesWith(async () => ({ kind: "failed", output: '{"error":{"code":"E404","summary":"\'nope@1\' is not in this registry"}}' }));
+  const failing = packagesWith(async () => ({ kind: "failed", stderr: "", stdout: '{"error":{"code":"E404","summary":"\'nope@1\' is not in this registry"}}' }));
   expect(await failing.install(withDependencies({ nope: "1" }))).toMatchObject({
     kind: "failed",
     errors: [{ message: "'nope@1' is not in the npm registry. Check its name.", file: "package.json", line: 3 }],

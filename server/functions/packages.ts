@@ -137,14 +137,17 @@ async function sizeProblem(dir: string, bytesMax: number): Promise<string | null
   return null;
 }
 
-const npmError = z.object({ error: z.object({ code: z.string().default(""), summary: z.string().default("") }) });
+const npmError = z.object({
+  error: z.object({ code: z.string().default(""), summary: z.string().default(""), detail: z.string().default("") }),
+});
 
 function installProblem(run: Exclude<Awaited<ReturnType<NpmRun>>, { kind: "done" }>): string {
   if (run.kind === "no_npm") return "npm was not found on this server. Ask its operator to install Node with npm.";
   if (run.kind === "timed_out") return "Installing the packages took too long and was stopped. Deploy again, or use fewer packages.";
-  const { code, summary } = readNpmError(run.output);
-  const text = summary.replace(/https?:\/\/\S+/g, "the registry").slice(0, 300);
-  if (code === "E404") return `${quoted(text) ?? "A package"} is not in the npm registry. Check its name.`;
+  const { code, summary, detail } = readNpmError(run);
+  // The registry's address is the operator's business.
+  const text = summary.replace(/https?:\/\/\S+/g, "the registry").trim().slice(0, 300);
+  if (code === "E404") return `${quoted(`${summary} ${detail}`) ?? "A package"} is not in the npm registry. Check its name.`;
   if (code === "ETARGET") return `${text.replace(/\.$/, "")}. Choose a version that exists.`;
   if (/^(?:ENOTFOUND|ECONN|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ERR_SOCKET)/.test(code)) {
     return "The npm registry can't be reached from this server. Deploy again later, or ask its operator to check npm's registry setting.";
@@ -153,13 +156,13 @@ function installProblem(run: Exclude<Awaited<ReturnType<NpmRun>>, { kind: "done"
   return `npm could not install the packages (${code || "no code"}): ${text || "it gave no reason"}`;
 }
 
-function readNpmError(output: string): { code: string; summary: string } {
-  const start = output.indexOf("{");
+function readNpmError({ stdout, stderr }: { stdout: string; stderr: string }): z.infer<typeof npmError>["error"] {
+  const unread = { code: "", summary: stderr, detail: "" };
   try {
-    const result = npmError.safeParse(JSON.parse(output.slice(Math.max(0, start))));
-    return result.success ? result.data.error : { code: "", summary: output.trim().slice(0, 300) };
+    const result = npmError.safeParse(JSON.parse(stdout));
+    return result.success ? result.data.error : unread;
   } catch (thrown) {
-    if (thrown instanceof SyntaxError) return { code: "", summary: output.trim().slice(0, 300) };
+    if (thrown instanceof SyntaxError) return unread;
     throw thrown;
   }
 }
