@@ -1,0 +1,6 @@
+export const dynamic = "force-dynamic";
+
+/** Alive: the process answers. */
+export function GET(): Response {
+  return new Response("ok\n");
+}

@@ -1,0 +1,33 @@
+import type { Role } from "#server/db/generated/enums.ts";
+
+/** What a procedure may ask for. */
+export type Permission =
+  | "organization:read"
+  | "organization:write"
+  | "members:read"
+  | "members:write"
+  | "functions:read"
+  | "functions:write"
+  | "storage:read"
+  | "storage:write"
+  | "usage:read"
+  | "billing:read"
+  | "billing:write";
+
+const reading = ["organization:read", "members:read", "functions:read", "storage:read", "usage:read"] as const;
+const building = [...reading, "functions:write", "storage:write"] as const;
+const paying = ["organization:read", "members:read", "usage:read", "billing:read", "billing:write"] as const;
+const administering = [...building, "billing:read", "organization:write", "members:write"] as const;
+
+/** Only the owner holds everything: an admin runs the organization but does not spend its money. */
+const permissionsOf: Record<Role, readonly Permission[]> = {
+  owner: [...administering, "billing:write"],
+  admin: administering,
+  developer: building,
+  billing: paying,
+  viewer: reading,
+};
+
+export function isAllowed(role: Role, permission: Permission): boolean {
+  return permissionsOf[role].includes(permission);
+}

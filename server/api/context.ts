@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import type { NextAuthOptions } from "next-auth";
+import { authOptions } from "#server/auth/options.ts";
+import { currentUserId } from "#server/auth/session.ts";
+import { connect, type Db } from "#server/db/client.ts";
+import { readConsoleEnv, readNpmEnvironment, type ConsoleEnv } from "#server/env.ts";
+import { warmBundler } from "#server/functions/bundle.ts";
+import { createPackages, type Packages } from "#server/functions/packages.ts";
+import type { Readiness } from "#server/functions/readiness.ts";
+import { systemClock, type Clock } from "#server/std/clock.ts";
+import type { Id } from "#server/std/id.ts";
+import { createLog, type Log } from "#server/std/log.ts";
+import { CLIENT_ADDRESS_HEADER } from "#server/console/client-address.ts";
+import { runtimeReadiness } from "./runtime-client.ts";
+
+/** What the console process is made of. */
+export type Parts = {
+  env: ConsoleEnv;
+  db: Db;
+  clock: Clock;
+  log: Log;
+  auth: NextAuthOptions;
+  readiness: Readiness;
+  packages: Packages;
+};
+
+export type Context = Omit<Parts, "auth"> & {
+  userId: Id<"user"> | null;
+  /** Where the request came from, for rate limits. */
+  clientAddress: string;
+};
+
+declare global {
+  // Next instantiates a module once a bundle; the process is to have one pool all the same.
+  var sluiceConsoleParts: Parts | undefined;
+}
+
+/** Composed at first use and never at import: `next build` imports routes without an environment. */
+export function parts(): Parts {
+  globalThis.sluiceConsoleParts ??= compose();
+  return globalThis.sluiceConsoleParts;
+}
+
+function compose(): Parts {
+  const env = readConsoleEnv();
+  const log = createLog("console", env.LOG_LEVEL);
+  const db = connect(env.DATABASE_URL);
+  const clock = systemClock;
+  const readiness = runtimeReadiness(env);
+  const packages = createPackages({ dir: join(env.DATA_DIR, "packages"), environment: readNpmEnvironment() });
+  warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
+  return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages };
+}
+
+export async function createContext(headers: Headers): Promise<Context> {
+  const { auth, ...rest } = parts();
+  return {
+    ...rest,
+    userId: await currentUserId(auth),
+    clientAddress: headers.get(CLIENT_ADDRESS_HEADER) ?? "unknown",
+  };
+}
