@@ -87,6 +87,15 @@ export function readRuntimeEnv(source: NodeJS.ProcessEnv = process.env): Runtime
   return read(runtimeEnv, source);
 }
 
+/** What npm needs of the environment to install a function's packages, and nothing else: no secret of ours is in it. */
+export function readNpmEnvironment(source: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const named = new Set(["PATH", "HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]);
+  const isNpms = (name: string) => named.has(name.toUpperCase()) || /^npm_config_/i.test(name);
+  return Object.fromEntries(
+    Object.entries(source).flatMap(([name, value]) => (value !== undefined && isNpms(name) ? [[name, value]] : [])),
+  );
+}
+
 /** The address of a function as a browser reaches it. */
 export function functionUrl(
   env: Pick<ConsoleEnv, "FUNCTIONS_DOMAIN" | "GATEWAY_PORT">,

@@ -37,7 +37,7 @@ export const runNpm: NpmRun = ({ dir, environment, timeoutMs }) => {
   const child = spawn("npm", ARGUMENTS, {
     cwd: dir,
     // Older npms know no --allow-git; they find no git instead.
-    env: { ...environment, npm_config_git: "false" },
+    env: { NODE_ENV: "production", ...environment, npm_config_git: "false" },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
