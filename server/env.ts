@@ -9,6 +9,11 @@ const optionalText = z
   .transform((text) => (text === "" ? undefined : text))
   .optional();
 
+const flag = z
+  .enum(["0", "1", ""])
+  .default("0")
+  .transform((text) => text === "1");
+
 const shared = {
   NODE_ENV: z.enum(["development", "production", "test"]).default("production"),
   PORT: port.default(3000),
@@ -19,6 +24,8 @@ const shared = {
   FUNCTIONS_DOMAIN: z.string().toLowerCase().default("localhost"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   REGION: z.string().default("local"),
+  /** "1" under the supervisor: standard input is a pipe from it, and the process ends when that does. */
+  SLUICE_LIFELINE: z.literal("1").optional().transform((value) => value === "1"),
 };
 
 const database = { DATABASE_URL: z.string().min(1, "set DATABASE_URL, or start with `npm start`, which brings its own Postgres") };
@@ -40,6 +47,10 @@ const consoleEnv = z.object({
   NEXTAUTH_URL: z.url(),
   NEXTAUTH_SECRET: z.string().min(32),
   RUNTIME_URL: z.url(),
+  /** Whether stdin is the supervisor's lifeline: the console ends when it does. */
+  SLUICE_LIFELINE: flag,
+  /** Whether a reverse proxy stands before the console: its last x-forwarded-for entry is then the caller's address. */
+  TRUST_PROXY: flag,
   GITHUB_ID: optionalText,
   GITHUB_SECRET: optionalText,
   GOOGLE_ID: optionalText,

@@ -24,3 +24,6 @@ export const readiness = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("unavailable"), message: z.string() }),
 ]);
 export type Readiness = z.infer<typeof readiness>;
+
+/** Where the runtime's internal door takes a VersionSpec (POST, JSON) and answers a Readiness. */
+export const readinessPath = "/internal/prepare";

@@ -137,7 +137,7 @@ async function lastLines(path: string): Promise<string> {
 
 function launch(paths: Paths, program: "initdb" | "postgres", args: string[], output: "pipe" | number): ChildProcess {
   const binary = join(paths.native, "bin", program);
-  const env = { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC", HOME: paths.cluster, LD_LIBRARY_PATH: join(paths.native, "lib") };
+  const env = { NODE_ENV: "production" as const, PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC", HOME: paths.cluster, LD_LIBRARY_PATH: join(paths.native, "lib") };
   const stdio: ["ignore", "pipe" | number, "pipe" | number] = ["ignore", output, output];
   if (process.platform !== "linux") return spawn(binary, args, { env, stdio });
   return spawn("bwrap", [...walls(paths), "--", binary, ...args], { env, stdio });

@@ -13,9 +13,8 @@ export type SchemaEngine = AsyncDisposable & { engine: bindings.SchemaEngine };
  */
 export async function openSchemaEngine(databaseUrl: string): Promise<SchemaEngine> {
   const wasmPath = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg").replace(/\.js$/, ".wasm");
-  const { instance } = await WebAssembly.instantiate(await readFile(wasmPath), {
-    "./schema_engine_bg.js": { ...bindings },
-  });
+  const module = await WebAssembly.compile(new Uint8Array(await readFile(wasmPath)));
+  const instance = await WebAssembly.instantiate(module, { "./schema_engine_bg.js": { ...bindings } });
   bindings.__wbg_set_wasm(instance.exports);
   const start = instance.exports["__wbindgen_start"];
   if (typeof start === "function") start();

@@ -40,7 +40,7 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
   const listener = listenOnSocket(inSocketPath);
   const child = spawn("bwrap", walls(options, outSocketPath), {
     stdio: ["pipe", "pipe", "pipe", listener.fd, "pipe", "pipe"],
-    env: {},
+    env: { NODE_ENV: "production", PATH: "/usr/local/bin:/usr/bin:/bin" },
     // setgroups too: libuv drops supplementary groups with the uid.
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });

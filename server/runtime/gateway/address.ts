@@ -1,0 +1,38 @@
+import type { IncomingMessage } from "node:http";
+import { parseFunctionLabel, type FunctionLabel } from "#server/contract/names.ts";
+
+/** Where a request wants to go. */
+export type Address =
+  | { kind: "function"; label: FunctionLabel; path: string; isSharedOrigin: boolean }
+  /** The gateway itself: no function's host name. */
+  | { kind: "gateway"; path: string }
+  | { kind: "unknown" };
+
+const SHARED_PATH = /^\/@([^/?]+)\/([^/?]+)(.*)$/s;
+
+/** Reads host and path. `functionsDomain` without a port, in lower case. */
+export function addressOf(req: Pick<IncomingMessage, "url" | "headers">, functionsDomain: string): Address {
+  const path = req.url ?? "/";
+  const host = hostName(req.headers.host);
+  if (host.endsWith(`.${functionsDomain}`)) {
+    const label = parseFunctionLabel(host.slice(0, -functionsDomain.length - 1));
+    return label ? { kind: "function", label, path, isSharedOrigin: false } : { kind: "unknown" };
+  }
+  if (functionsDomain === "localhost") {
+    const match = SHARED_PATH.exec(path);
+    if (match) return sharedAddress(match[1] ?? "", match[2] ?? "", match[3] ?? "");
+  }
+  return { kind: "gateway", path };
+}
+
+/** http://127.0.0.1:8787/@acme/hello/path: the function sees /path. */
+function sharedAddress(organizationSlug: string, functionName: string, rest: string): Address {
+  const label = parseFunctionLabel(`${functionName}--${organizationSlug}`);
+  if (!label) return { kind: "unknown" };
+  return { kind: "function", label, path: rest.startsWith("/") ? rest : `/${rest}`, isSharedOrigin: true };
+}
+
+function hostName(host: string | undefined): string {
+  const text = (host ?? "").toLowerCase().replace(/:\d+$/, "");
+  return text.endsWith(".") ? text.slice(0, -1) : text;
+}

@@ -1,0 +1,57 @@
+import type { ServerResponse } from "node:http";
+import type { RequestOutcome } from "#server/contract/usage.ts";
+
+/** What the platform answers itself, by the code that callers rely on. */
+const statusOf = {
+  bad_request: 400,
+  spend_cap_reached: 402,
+  function_not_found: 404,
+  method_not_allowed: 405,
+  body_too_large: 413,
+  rate_limited: 429,
+  too_many_concurrent: 429,
+  function_threw: 500,
+  cpu_limit: 502,
+  function_crashed: 502,
+  memory_limit: 502,
+  platform_failed: 502,
+  overloaded: 503,
+  time_limit: 504,
+} as const;
+
+export type AnswerCode = keyof typeof statusOf;
+export type PlatformAnswer = { code: AnswerCode; message: string };
+
+export function answerStatus(code: AnswerCode): number {
+  return statusOf[code];
+}
+
+/** The body of a platform's answer: `{"error":{"code","message"}}`. */
+export function answerBody({ code, message }: PlatformAnswer): Buffer {
+  return Buffer.from(JSON.stringify({ error: { code, message } }));
+}
+
+/** Answers in the platform's name, unless an answer has begun; then the connection is cut, as only that says it is broken. */
+export function sendAnswer(res: ServerResponse, requestId: string, answer: PlatformAnswer): number {
+  if (res.headersSent) {
+    res.destroy();
+    return 0;
+  }
+  const body = answerBody(answer);
+  res.writeHead(statusOf[answer.code], {
+    "content-type": "application/json",
+    "content-length": body.length,
+    "cache-control": "no-store",
+    "x-request-id": requestId,
+    ...(answer.code === "overloaded" ? { "retry-after": "1" } : {}),
+    // What the platform didn't read of a body can't be told from a next request.
+    ...(answer.code === "body_too_large" ? { connection: "close" } : {}),
+  });
+  res.end(body);
+  return body.length;
+}
+
+/** The platform's answer for a call that ended badly before anything was sent. */
+export function answerFor(outcome: Exclude<RequestOutcome, "ok" | "client_gone" | "aborted" | "lost">, message: string): PlatformAnswer {
+  return { code: outcome, message };
+}

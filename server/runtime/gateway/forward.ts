@@ -1,0 +1,179 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { Transform, type Readable } from "node:stream";
+import type { Dispatcher } from "undici";
+import type { Instance } from "#server/runtime/instances/instance.ts";
+import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
+import type { RequestOutcome } from "#server/contract/usage.ts";
+import { answerStatus, sendAnswer, type AnswerCode, type PlatformAnswer } from "./answer.ts";
+import type { Call } from "./call.ts";
+import { requestHeaders, responseHeaders } from "./headers.ts";
+
+export type Exchange = { req: IncomingMessage; res: ServerResponse; path: string; isSharedOrigin: boolean; clientAddress: string; proto: "http" | "https" };
+
+class BodyTooLarge extends Error {}
+
+/** Sends a call to its instance and the answer back, streaming both ways, and sees to it that it ends exactly once. */
+export function forward(exchange: Exchange, call: Call, instance: Instance): void {
+  new Forwarding(exchange, call, instance).begin();
+}
+
+class Forwarding implements Dispatcher.DispatchHandler {
+  readonly #exchange: Exchange;
+  readonly #call: Call;
+  readonly #instance: Instance;
+  #controller: Dispatcher.DispatchController | undefined;
+  #wallTimer: NodeJS.Timeout | undefined;
+  #status = 0;
+  /** Of the answer's body; undefined when it has no declared length. */
+  #bytesLeft: number | undefined;
+  #abortedFor: "time_limit" | "client_gone" | undefined;
+  #threw = false;
+
+  constructor(exchange: Exchange, call: Call, instance: Instance) {
+    this.#exchange = exchange;
+    this.#call = call;
+    this.#instance = instance;
+  }
+
+  begin(): void {
+    const { req, res, path, isSharedOrigin, clientAddress, proto } = this.#exchange;
+    const { limits } = this.#call.spec;
+    this.#wallTimer = setTimeout(() => this.#abort("time_limit"), limits.wallMsMax);
+    res.on("close", () => {
+      if (!this.#call.isOver) this.#abort("client_gone");
+    });
+    const headers = requestHeaders(req, { requestId: this.#call.requestId, clientAddress, proto, stripCookies: isSharedOrigin });
+    this.#instance.upstream.dispatch({ path, method: req.method ?? "GET", headers, body: this.#body() }, this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#abortedFor) controller.abort(new Error(this.#abortedFor));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
+    if (status < 200) return;
+    this.#controller = controller;
+    this.#status = status;
+    if (headers[headerNames.outcome] === "function_threw") {
+      this.#threw = true;
+      return;
+    }
+    const { res, isSharedOrigin, req } = this.#exchange;
+    const length = headers["content-length"];
+    const hasBody = req.method !== "HEAD" && status !== 204 && status !== 304;
+    this.#bytesLeft = hasBody && length !== undefined ? Number(length) : undefined;
+    res.writeHead(status, statusText || undefined, responseHeaders(headers, this.#call.requestId, isSharedOrigin));
+    if (this.#bytesLeft !== 0) res.flushHeaders();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#threw || this.#call.isOver) return;
+    const { res } = this.#exchange;
+    this.#call.egressBytes += chunk.length;
+    if (this.#bytesLeft !== undefined) {
+      this.#bytesLeft -= chunk.length;
+      // The last byte may only leave once the END is written.
+      if (this.#bytesLeft <= 0) return this.#finish(chunk);
+    }
+    if (res.write(chunk)) return;
+    controller.pause();
+    res.once("drain", () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    if (this.#call.isOver) return;
+    if (this.#threw) return this.#fail("function_threw", "The function threw an error. Its log of this request says where.");
+    this.#finish(undefined);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#call.isOver) return;
+    if (error instanceof BodyTooLarge) return this.#fail("body_too_large", error.message);
+    switch (this.#abortedFor) {
+      case "time_limit":
+        return this.#fail("time_limit", `The function did not answer within its limit of ${this.#call.spec.limits.wallMsMax / 1000} s.`);
+      case "client_gone":
+        return this.#close("client_gone", 499);
+      case undefined:
+        void this.#failBecauseInstanceBroke();
+    }
+  }
+
+  /** The whole answer is here: END first, then its last bytes. */
+  #finish(lastChunk: Buffer | undefined): void {
+    const { res } = this.#exchange;
+    this.#close("ok", this.#status);
+    if (lastChunk) res.end(lastChunk);
+    else res.end();
+  }
+
+  #fail(code: AnswerCode & RequestOutcome, message: string): void {
+    this.#refuse({ code, message }, this.#exchange.res.headersSent ? (code === "time_limit" ? code : "aborted") : code);
+  }
+
+  #refuse(answer: PlatformAnswer, outcome: RequestOutcome): void {
+    const { res } = this.#exchange;
+    this.#close(outcome, res.headersSent ? this.#status : answerStatus(answer.code));
+    sendAnswer(res, this.#call.requestId, answer);
+  }
+
+  #close(outcome: RequestOutcome, status: number): void {
+    clearTimeout(this.#wallTimer);
+    this.#call.end(outcome, status);
+  }
+
+  #abort(reason: "time_limit" | "client_gone"): void {
+    this.#abortedFor ??= reason;
+    this.#controller?.abort(new Error(reason));
+    // Not yet on a connection: undici will not call back until it is, which may be never.
+    if (!this.#controller && !this.#call.isOver) this.onResponseError(nothingToControl, new Error(reason));
+  }
+
+  /** The connection broke: because the process ended, and then why is soon known, or for no reason that we know. */
+  async #failBecauseInstanceBroke(): Promise<void> {
+    const settled = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 500));
+    const failure = (await Promise.race([this.#instance.failure(), settled])) ?? {
+      outcome: "function_crashed" as const,
+      message: "The function broke off the connection. See its logs.",
+    };
+    if (this.#call.isOver) return;
+    const { res } = this.#exchange;
+    const code = failure.outcome === "cpu_limit" || failure.outcome === "memory_limit" || failure.outcome === "platform_failed" ? failure.outcome : "function_crashed";
+    this.#refuse({ code, message: failure.message }, res.headersSent && code === "function_crashed" ? "aborted" : code);
+  }
+
+  /** The request's body, counted and bounded as it passes; none where the request has none. */
+  #body(): Readable | null {
+    const { req } = this.#exchange;
+    if (req.headers["content-length"] === undefined && req.headers["transfer-encoding"] === undefined) return null;
+    if (req.headers["content-length"] === "0") return null;
+    const bytesMax = this.#call.spec.limits.requestBodyBytesMax;
+    const call = this.#call;
+    const counter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        call.ingressBytes += chunk.length;
+        if (call.ingressBytes > bytesMax) done(new BodyTooLarge(tooLargeMessage(bytesMax)));
+        else done(null, chunk);
+      },
+    });
+    req.on("error", (error) => counter.destroy(error));
+    req.on("close", () => {
+      if (!req.complete) counter.destroy(new Error("the caller hung up"));
+    });
+    return req.pipe(counter);
+  }
+}
+
+export function tooLargeMessage(bytesMax: number): string {
+  return `The request's body is larger than ${bytesMax} bytes. Send less at once, or raise the function's limit.`;
+}
+
+const nothingToControl: Dispatcher.DispatchController = {
+  aborted: true,
+  paused: false,
+  reason: null,
+  abort: () => undefined,
+  pause: () => undefined,
+  resume: () => undefined,
+};

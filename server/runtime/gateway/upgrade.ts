@@ -1,0 +1,97 @@
+import { request, STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Instance } from "#server/runtime/instances/instance.ts";
+import { answerBody, answerStatus, type PlatformAnswer } from "./answer.ts";
+import type { Call } from "./call.ts";
+import { requestHeaders, responseHeaders } from "./headers.ts";
+
+export type Upgrade = { req: IncomingMessage; socket: Duplex; head: Buffer; path: string; isSharedOrigin: boolean; clientAddress: string; proto: "http" | "https" };
+
+/**
+ * Passes a WebSocket through: the handshake is the function's own, and after it bytes pass untouched both ways. The
+ * wall limit holds for the handshake only; a socket may live on, and is charged by its CPU and bytes.
+ */
+export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance): void {
+  const { req, socket, path, clientAddress, proto, isSharedOrigin } = upgrade;
+  const headers = requestHeaders(req, { requestId: call.requestId, clientAddress, proto, stripCookies: isSharedOrigin });
+  const upstream = request({
+    socketPath: instance.sandbox.inSocketPath,
+    method: req.method,
+    path,
+    headers: [...headers, "connection", "Upgrade", "upgrade", "websocket"],
+    timeout: call.spec.limits.wallMsMax,
+  });
+  socket.on("error", () => upstream.destroy());
+  socket.on("close", () => {
+    upstream.destroy();
+    call.end("client_gone", 499);
+  });
+  upstream.on("timeout", () => upstream.destroy(new Error("no handshake in time")));
+  upstream.on("error", () => void failUpgrade(upgrade, call, instance));
+  upstream.on("upgrade", (answer, upstreamSocket, upstreamHead) => {
+    writeHead(socket, answer, call.requestId, isSharedOrigin, ["connection", "Upgrade", "upgrade", "websocket"]);
+    connectBoth(upgrade, call, { socket: upstreamSocket, head: upstreamHead });
+  });
+  upstream.on("response", (answer) => {
+    writeHead(socket, answer, call.requestId, isSharedOrigin, ["connection", "close"]);
+    answer.on("data", (chunk: Buffer) => (call.egressBytes += chunk.length));
+    answer.on("end", () => {
+      call.end("ok", answer.statusCode ?? 0);
+      socket.end();
+    });
+    answer.pipe(socket, { end: false });
+  });
+  upstream.end();
+}
+
+function connectBoth({ socket, head }: Upgrade, call: Call, upstream: { socket: Duplex; head: Buffer }): void {
+  upstream.socket.on("data", (chunk: Buffer) => (call.egressBytes += chunk.length));
+  socket.on("data", (chunk: Buffer) => (call.ingressBytes += chunk.length));
+  call.egressBytes += upstream.head.length;
+  call.ingressBytes += head.length;
+  if (upstream.head.length > 0) socket.write(upstream.head);
+  if (head.length > 0) upstream.socket.write(head);
+  upstream.socket.on("error", () => socket.destroy());
+  upstream.socket.on("close", () => {
+    call.end("ok", 101);
+    socket.end();
+  });
+  socket.removeAllListeners("close");
+  socket.on("close", () => {
+    call.end("ok", 101);
+    upstream.socket.destroy();
+  });
+  upstream.socket.pipe(socket).pipe(upstream.socket);
+}
+
+function writeHead(socket: Duplex, answer: IncomingMessage, requestId: string, isSharedOrigin: boolean, connection: string[]): void {
+  const headers = [...responseHeaders(answer.headers, requestId, isSharedOrigin), ...connection];
+  const lines = [`HTTP/1.1 ${answer.statusCode ?? 502} ${answer.statusMessage ?? ""}`];
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+}
+
+async function failUpgrade(upgrade: Upgrade, call: Call, instance: Instance): Promise<void> {
+  if (call.isOver) return;
+  const timeout = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 500));
+  const failure = await Promise.race([instance.failure(), timeout]);
+  if (call.isOver) return;
+  const code = failure?.outcome === "cpu_limit" || failure?.outcome === "memory_limit" ? failure.outcome : "function_crashed";
+  call.end(code, answerStatus(code));
+  refuseUpgrade(upgrade.socket, call.requestId, { code, message: failure?.message ?? "The function broke off the connection. See its logs." });
+}
+
+/** A platform's answer on a bare socket. */
+export function refuseUpgrade(socket: Duplex, requestId: string, answer: PlatformAnswer): void {
+  const body = answerBody(answer);
+  const status = answerStatus(answer.code);
+  socket.end(
+    Buffer.concat([
+      Buffer.from(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n` +
+          `x-request-id: ${requestId}\r\nconnection: close\r\n\r\n`,
+      ),
+      body,
+    ]),
+  );
+}

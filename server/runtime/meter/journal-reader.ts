@@ -1,0 +1,52 @@
+import { open, stat } from "node:fs/promises";
+import { errnoOf } from "#server/std/fault.ts";
+import { decodeRecord, type JournalRecord } from "./journal-record.ts";
+import { segmentPath } from "./journal.ts";
+
+const CHUNK_BYTES_MAX = 1024 * 1024;
+
+/** A place in a journal folder: which segment, and how far into it. */
+export type Position = { segment: number; offset: number };
+
+export type Batch = { records: JournalRecord[]; next: Position; damagedLines: number; atEnd: boolean };
+
+/** Reads the whole lines that follow a position, 1 MB at most. A line that is still being written is left for later. */
+export async function readBatch(dir: string, from: Position): Promise<Batch> {
+  const chunk = await readChunk(segmentPath(dir, from.segment), from.offset);
+  const end = chunk.lastIndexOf(0x0a) + 1;
+  const batch: Batch = {
+    records: [],
+    next: { segment: from.segment, offset: from.offset + end },
+    damagedLines: 0,
+    atEnd: chunk.length < CHUNK_BYTES_MAX,
+  };
+  for (const line of chunk.subarray(0, end).toString("utf8").split("\n")) {
+    if (line === "") continue;
+    const record = decodeRecord(line);
+    if (record) batch.records.push(record);
+    else batch.damagedLines += 1;
+  }
+  return batch;
+}
+
+async function readChunk(path: string, offset: number): Promise<Buffer> {
+  const file = await open(path, "r");
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES_MAX);
+    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES_MAX, offset);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a segment exists. */
+export async function hasSegment(dir: string, segment: number): Promise<boolean> {
+  try {
+    await stat(segmentPath(dir, segment));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { connect } from "#server/db/client.ts";
+import type { RuntimeEnv } from "#server/env.ts";
+import { beginEpoch, markDrained } from "#server/metering/ledger.ts";
+import { errnoOf, Fault } from "#server/std/fault.ts";
+import type { Log } from "#server/std/log.ts";
+import { createGateway } from "./gateway/gateway.ts";
+import { Routes } from "./gateway/routes.ts";
+import { VersionCache } from "./gateway/version-cache.ts";
+import { Health } from "./health.ts";
+import { Fleet } from "./instances/fleet.ts";
+import { watchLimits } from "./instances/limit-watch.ts";
+import { createInternalServer } from "./internal.ts";
+import { LogShipper } from "./logs/log-shipper.ts";
+import { Journal } from "./meter/journal.ts";
+import { recoverJournals } from "./meter/recovery.ts";
+import { Shipper } from "./meter/shipper.ts";
+import { egressHost } from "./platform/egress.ts";
+import { runDirFor } from "./run-dir.ts";
+import { openSandboxHost } from "./sandbox/open-host.ts";
+import { WarmPool } from "./sandbox/warm-pool.ts";
+
+const DRAIN_MS_MAX = 10_000;
+const SHIP_MS_MAX = 10_000;
+
+/** Starts everything of a runtime node, and resolves when it serves. `stop` drains, ships what was counted, and ends. */
+export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop(): Promise<void> }> {
+  const db = connect(env.DATABASE_URL, { connectionsMax: 5 });
+  const epoch = await beginEpoch(db, { node: hostname(), region: env.REGION });
+  const journalsDir = join(env.DATA_DIR, "journal");
+  const journal = new Journal(join(journalsDir, String(epoch)), log);
+  const shipper = new Shipper(journal, db, epoch, log);
+  const logs = new LogShipper(db, epoch, log);
+  void recoverJournals(journalsDir, db, epoch, log).catch((error: unknown) => log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again"));
+
+  const rules = { allowed: new Set(env.EGRESS_ALLOW) };
+  const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) => egressHost({ rules, uid, log }));
+  const warmPool = new WarmPool(host, env.WARM_POOL_SIZE, log);
+  const fleet = new Fleet({
+    warmPool,
+    instanceIdleMs: env.INSTANCE_IDLE_MS,
+    log,
+    parts: {
+      journal,
+      onLine: ({ organizationId, functionId, versionId }, line) => logs.add({ ...line, organizationId, functionId, versionId }),
+    },
+  });
+  const watch = watchLimits(fleet, log);
+  const versions = new VersionCache(db);
+  const routes = new Routes({
+    db,
+    databaseUrl: env.DATABASE_URL,
+    log,
+    events: {
+      changed: (retired, serving) => {
+        for (const versionId of retired) fleet.retire(versionId);
+        for (const versionId of serving) fleet.revive(versionId);
+      },
+    },
+  });
+  await routes.open();
+  const health = new Health({ fleet, routes, journal });
+  const gateway = createGateway({ routes, versions, fleet, journal, functionsDomain: env.FUNCTIONS_DOMAIN, log, own: (path, res) => health.answer(path, res) });
+  const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, health });
+  await listen(gateway, env.GATEWAY_PORT, env.BIND_ADDRESS, "GATEWAY_PORT");
+  await listen(internal, env.INTERNAL_PORT, "127.0.0.1", "INTERNAL_PORT");
+
+  return {
+    async stop() {
+      health.stopping();
+      await drain(gateway);
+      internal.close();
+      watch.stop();
+      await routes.close();
+      await Promise.all([fleet.close(), warmPool.close()]);
+      await journal.close();
+      await logs.stop();
+      if (await shipper.stop(SHIP_MS_MAX)) await finishEpoch(journal, db, epoch);
+      await db.$disconnect();
+    },
+  };
+}
+
+/** All of this life is in the ledger: its journal may go. */
+async function finishEpoch(journal: Journal, db: ReturnType<typeof connect>, epoch: bigint): Promise<void> {
+  const { rm } = await import("node:fs/promises");
+  await markDrained(db, epoch);
+  await rm(journal.dir, { recursive: true, force: true });
+}
+
+async function listen(server: Server, port: number, address: string, variable: string): Promise<void> {
+  server.listen(port, address);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    if (errnoOf(error) !== "EADDRINUSE") throw error;
+    throw new Fault("conflict", `Port ${port} is in use. Stop what uses it, or set ${variable} to another port.`, { cause: error });
+  }
+}
+
+/** No new connections; those with a request in flight may finish it, within a bound. */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS_MAX);
+  await closed;
+  clearTimeout(timer);
+}
