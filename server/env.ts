@@ -47,8 +47,6 @@ const consoleEnv = z.object({
   NEXTAUTH_URL: z.url(),
   NEXTAUTH_SECRET: z.string().min(32),
   RUNTIME_URL: z.url(),
-  /** Whether stdin is the supervisor's lifeline: the console ends when it does. */
-  SLUICE_LIFELINE: flag,
   /** Whether a reverse proxy stands before the console: its last x-forwarded-for entry is then the caller's address. */
   TRUST_PROXY: flag,
   GITHUB_ID: optionalText,

@@ -1,13 +1,19 @@
 import { accountRouter } from "./account.ts";
+import { deploymentRouter } from "./deployment.ts";
 import { functionRouter } from "./function.ts";
 import { organizationRouter } from "./organization.ts";
+import { planRouter } from "./plan.ts";
 import { createCallerFactory, router } from "./trpc.ts";
+import { usageRouter } from "./usage.ts";
 
 /** One router a noun. */
 export const appRouter = router({
   account: accountRouter,
+  deployment: deploymentRouter,
   function: functionRouter,
   organization: organizationRouter,
+  plan: planRouter,
+  usage: usageRouter,
 });
 
 export type AppRouter = typeof appRouter;

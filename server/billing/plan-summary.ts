@@ -1,0 +1,50 @@
+import type { PlanName } from "#server/db/generated/enums.ts";
+import type { Clock } from "#server/std/clock.ts";
+import { formatCents, formatExact, roundToCents } from "#server/std/money.ts";
+import { currentPriceVersion, GB_BYTES, GB_MONTH_BYTE_HOURS, type Meter, type MeterPrice } from "./price-book.ts";
+
+export type MeterSummary = {
+  meter: Meter;
+  /** Requests, nanoseconds, bytes; storage as the bytes that may lie there all month. */
+  included: bigint;
+  /** "$0.30" a million requests, a CPU-hour, a GB, a GB-month: whatever the price book's `per` is. */
+  price: string;
+};
+export type PlanSummary = {
+  name: PlanName;
+  title: string;
+  monthlyFee: string;
+  overage: "stops" | "billed";
+  meters: MeterSummary[];
+};
+
+/** The price book as pages show it: amounts as text, because nothing outside of billing does sums with money. */
+export function currentPlans(clock: Clock): { plans: PlanSummary[]; effectiveAt: Date } {
+  const { plans, effectiveAt } = currentPriceVersion(new Date(clock.nowMs()));
+  return {
+    effectiveAt,
+    plans: [plans.free, plans.pro].map(({ name, title, monthlyFee, overage, meters }) => ({
+      name,
+      title,
+      monthlyFee: formatCents(roundToCents(monthlyFee)),
+      overage,
+      meters: [
+        summary("requests", meters.requests),
+        summary("cpu", meters.cpu),
+        summary("egress", meters.egress),
+        summary("storage", meters.storage),
+      ],
+    })),
+  };
+}
+
+function summary(meter: Meter, { included, price }: MeterPrice): MeterSummary {
+  return { meter, included: shownQuantity(meter, included), price: formatExact(price) };
+}
+
+const HOURS_A_MONTH = GB_MONTH_BYTE_HOURS / GB_BYTES;
+
+/** The ledger counts byte-hours; people think of the bytes that lie there all month. */
+export function shownQuantity(meter: Meter, quantity: bigint): bigint {
+  return meter === "storage" ? quantity / HOURS_A_MONTH : quantity;
+}
