@@ -76,7 +76,8 @@ async function buildInto(outdir: string): Promise<void> {
     format: "iife",
     target: "es2022",
   });
-  await copyFile(join(root, "node_modules/@cloudflare/workers-types/index.d.ts"), join(outdir, "workers-types.d.ts"));
+  // Not as .d.ts: our own type check would take it for ours, and give every file of the console the globals of a Worker.
+  await copyFile(join(root, "node_modules/@cloudflare/workers-types/index.d.ts"), join(outdir, "workers-types.txt"));
   await copyFile(join(monaco, "LICENSE"), join(outdir, "LICENSE.txt"));
 }
 
