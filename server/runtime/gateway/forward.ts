@@ -10,6 +10,9 @@ import { requestHeaders, responseHeaders } from "./headers.ts";
 
 export type Exchange = { req: IncomingMessage; res: ServerResponse; path: string; isSharedOrigin: boolean; clientAddress: string; proto: "http" | "https" };
 
+/** How soon after its connections the end of a process is known. */
+export const EXIT_MS_MAX = 150;
+
 class BodyTooLarge extends Error {}
 
 /** Sends a call to its instance and the answer back, streaming both ways, and sees to it that it ends exactly once. */
@@ -55,7 +58,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#controller = controller;
     this.#status = status;
-    if (headers[headerNames.outcome] === "function_threw") {
+    if (headers[headerNames.outcome] === "function_threw" || isRuntimesOwn(status, headers)) {
       this.#threw = true;
       return;
     }
@@ -132,15 +135,10 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   /** The connection broke: because the process ended, and then why is soon known, or for no reason that we know. */
   async #failBecauseInstanceBroke(): Promise<void> {
-    const settled = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 500));
-    const failure = (await Promise.race([this.#instance.failure(), settled])) ?? {
-      outcome: "function_crashed" as const,
-      message: "The function broke off the connection. See its logs.",
-    };
+    const failure = await this.#instance.failureWithin(EXIT_MS_MAX);
     if (this.#call.isOver) return;
-    const { res } = this.#exchange;
-    const code = failure.outcome === "cpu_limit" || failure.outcome === "memory_limit" || failure.outcome === "platform_failed" ? failure.outcome : "function_crashed";
-    this.#refuse({ code, message: failure.message }, res.headersSent && code === "function_crashed" ? "aborted" : code);
+    const { outcome, message } = failure;
+    this.#refuse({ code: outcome, message }, this.#exchange.res.headersSent && outcome === "function_crashed" ? "aborted" : outcome);
   }
 
   /** The request's body, counted and bounded as it passes; none where the request has none. */
@@ -163,6 +161,14 @@ class Forwarding implements Dispatcher.DispatchHandler {
     });
     return req.pipe(counter);
   }
+}
+
+/**
+ * workerd answers for a function that hung (nothing left that could settle its promise) with a bare text that no
+ * Response of a function has: 500, these 21 bytes, and no content-type.
+ */
+function isRuntimesOwn(status: number, headers: IncomingHttpHeaders): boolean {
+  return status === 500 && headers["content-length"] === "21" && headers["content-type"] === undefined;
 }
 
 export function tooLargeMessage(bytesMax: number): string {

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Instance } from "#server/runtime/instances/instance.ts";
 import { answerBody, answerStatus, type PlatformAnswer } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { EXIT_MS_MAX } from "./forward.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 
 export type Upgrade = { req: IncomingMessage; socket: Duplex; head: Buffer; path: string; isSharedOrigin: boolean; clientAddress: string; proto: "http" | "https" };
@@ -73,12 +74,10 @@ function writeHead(socket: Duplex, answer: IncomingMessage, requestId: string, i
 
 async function failUpgrade(upgrade: Upgrade, call: Call, instance: Instance): Promise<void> {
   if (call.isOver) return;
-  const timeout = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 500));
-  const failure = await Promise.race([instance.failure(), timeout]);
+  const { outcome, message } = await instance.failureWithin(EXIT_MS_MAX);
   if (call.isOver) return;
-  const code = failure?.outcome === "cpu_limit" || failure?.outcome === "memory_limit" ? failure.outcome : "function_crashed";
-  call.end(code, answerStatus(code));
-  refuseUpgrade(upgrade.socket, call.requestId, { code, message: failure?.message ?? "The function broke off the connection. See its logs." });
+  call.end(outcome, answerStatus(outcome));
+  refuseUpgrade(upgrade.socket, call.requestId, { code: outcome, message });
 }
 
 /** A platform's answer on a bare socket. */

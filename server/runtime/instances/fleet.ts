@@ -2,11 +2,10 @@ import type { Readiness, VersionSpec } from "#server/contract/prepare.ts";
 import type { Log } from "#server/std/log.ts";
 import { messageOf } from "#server/std/fault.ts";
 import type { WarmPool } from "#server/runtime/sandbox/warm-pool.ts";
-import type { Instance, InstanceParts } from "./instance.ts";
+import { START_MS_MAX, type Instance, type InstanceParts } from "./instance.ts";
 import { startError } from "./start-error.ts";
 import { VersionPool } from "./version-pool.ts";
 
-const START_MS_MAX = 10_000;
 const REAP_EVERY_MS = 500;
 const BACKGROUND_EVERY_MS = 10_000;
 
@@ -55,9 +54,7 @@ export class Fleet {
       this.#options.log.error({ err: error }, "no sandbox could be started");
       return { kind: "unavailable", message: `No sandbox could be started: ${messageOf(error)}` };
     }
-    const timeout = setTimeout(() => void instance.end("failed_start"), START_MS_MAX);
     const state = await instance.sandbox.listening;
-    clearTimeout(timeout);
     if (state === "listening") return { kind: "ready", startMs: performance.now() - beganAt };
     return startError(instance.lastWords(), performance.now() - beganAt >= START_MS_MAX);
   }

@@ -1,6 +1,5 @@
 import { Pool } from "undici";
 import type { VersionSpec } from "#server/contract/prepare.ts";
-import type { RequestOutcome } from "#server/contract/usage.ts";
 import { CpuAttribution, type CpuShare } from "#server/runtime/meter/cpu-attribution.ts";
 import { readCpuNs } from "#server/runtime/meter/cpu-clock.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
@@ -13,9 +12,13 @@ export type EndReason = "cpu_limit" | "memory_limit" | "idle" | "replaced" | "sh
 
 /** How long work given to waitUntil may go on after the answer, as on Cloudflare. */
 const WAIT_UNTIL_MS_MAX = 30_000;
+/** Code outside of handlers may take this long. */
+export const START_MS_MAX = 10_000;
 const OUT_OF_HEAP = "JavaScript heap out of memory";
 
 export type InstanceParts = { journal: Journal; onLine(spec: VersionSpec, line: PrintedLine): void };
+
+export type Failure = { outcome: "cpu_limit" | "memory_limit" | "function_crashed" | "platform_failed"; message: string };
 
 /** A request that this instance is working on. */
 export type Lease = {
@@ -63,7 +66,11 @@ export class Instance {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    void sandbox.listening.then((state) => (this.hasListened = state === "listening"));
+    const startTimer = setTimeout(() => void this.end("failed_start"), START_MS_MAX);
+    void sandbox.listening.then((state) => {
+      clearTimeout(startTimer);
+      if (state === "listening") this.#hasStarted();
+    });
     void sandbox.exited.then(() => this.#ended());
     sandbox.configure(spec);
   }
@@ -77,8 +84,9 @@ export class Instance {
     return this.leases.size === 0 && this.#after.size === 0;
   }
 
+  /** Before the process listens, its CPU is start-up and nobody's share. */
   enter(requestId: string): Lease {
-    const share = this.cpu.begin();
+    const share = this.hasListened ? this.cpu.begin() : { cpuNs: 0 };
     const lease: Lease = { requestId, share, leave: () => this.#leave(lease) };
     this.leases.add(lease);
     this.served += 1;
@@ -93,9 +101,11 @@ export class Instance {
     await this.sandbox.kill();
   }
 
-  /** What a caller is told when the process is gone: whose fault it was, and why. Waits until that is known. */
-  async failure(): Promise<{ outcome: RequestOutcome; message: string }> {
-    await this.sandbox.exited;
+  /** What a caller is told whose connection broke: whose fault it was, and why. Waits a while for the process's end to be known. */
+  async failureWithin(timeMsMax: number): Promise<Failure> {
+    const alive = new Promise<"alive">((resolve) => setTimeout(() => resolve("alive"), timeMsMax));
+    const state = await Promise.race([this.sandbox.exited, alive]);
+    if (state === "alive") return { outcome: "function_crashed", message: "The function broke off the connection. See its logs." };
     return describeEnd(this.#endReason, this.#output.lastWords(), this.hasListened);
   }
 
@@ -111,6 +121,12 @@ export class Instance {
     this.#reported = now;
     this.#record("unbilled", now.unbilledNs - before.unbilledNs, null, "free background");
     this.#record("background", now.backgroundNs - before.backgroundNs, null, "background");
+  }
+
+  #hasStarted(): void {
+    this.hasListened = true;
+    this.cpu.settle();
+    for (const lease of this.leases) this.cpu.begin(lease.share);
   }
 
   #leave(lease: Lease): void {
@@ -163,7 +179,7 @@ export class Instance {
   }
 }
 
-function describeEnd(reason: EndReason | undefined, lastWords: string, hasListened: boolean): { outcome: RequestOutcome; message: string } {
+function describeEnd(reason: EndReason | undefined, lastWords: string, hasListened: boolean): Failure {
   switch (reason) {
     case "cpu_limit":
       return { outcome: "cpu_limit", message: "The function used more CPU time than its limit allows. Do less in one request, or raise the limit." };
@@ -178,6 +194,7 @@ function describeEnd(reason: EndReason | undefined, lastWords: string, hasListen
       if (lastWords.includes(OUT_OF_HEAP)) {
         return { outcome: "memory_limit", message: "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit." };
       }
+      if (reason === "failed_start") return { outcome: "function_crashed", message: `The function did not start within ${START_MS_MAX / 1000} s. Code outside of handlers must end quickly.` };
       return hasListened
         ? { outcome: "function_crashed", message: "The function's process ended while it worked on the request. See its logs." }
         : { outcome: "function_crashed", message: `The function could not start: ${firstLine(lastWords)}` };

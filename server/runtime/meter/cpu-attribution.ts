@@ -17,11 +17,10 @@ export class CpuAttribution {
     this.#readNs = readNs;
   }
 
-  /** A request enters. */
-  begin(): CpuShare {
+  /** A request enters; with a share that is already held elsewhere, that one is used. */
+  begin(share: CpuShare = { cpuNs: 0 }): CpuShare {
     this.#settle();
     this.#hasServed = true;
-    const share = { cpuNs: 0 };
     this.#inFlight.add(share);
     return share;
   }

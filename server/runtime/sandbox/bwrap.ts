@@ -13,6 +13,7 @@ import { encodeWorkerConfig, OUT_SOCKET, SOCKET_NAME } from "./worker-config.ts"
 const FD_LISTEN = 3;
 const FD_INFO = 4;
 const FD_CONTROL = 5;
+const REAP_MS_MAX = 2_000;
 
 export type BwrapOptions = {
   /** The runtime's binary, readable by `uid`. */
@@ -63,8 +64,10 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
     configure: (spec) => void child.stdin?.end(encodeWorkerConfig(spec)),
     async kill() {
       killHard(pid);
-      child.kill("SIGKILL");
+      // bwrap reaps it and ends too. Killed first, it would leave a zombie where nobody reaps orphans.
+      const timer = setTimeout(() => child.kill("SIGKILL"), REAP_MS_MAX);
       await cleanUp;
+      clearTimeout(timer);
     },
   };
 }

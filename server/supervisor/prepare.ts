@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { Fault } from "#server/std/fault.ts";
+
+const root = join(import.meta.dirname, "../..");
+const HEARTBEAT_MS = 10_000;
+
+export type Say = (text: string) => void;
+
+/** Secrets that nobody set are made once and kept in a file that only its owner can read. */
+const keysSchema = z.object({ nextAuthSecret: z.string(), internalSecret: z.string() });
+export type Keys = z.infer<typeof keysSchema>;
+
+export function readOrMakeKeys(dataDir: string): Keys {
+  const path = join(dataDir, "keys.json");
+  if (existsSync(path)) return keysSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  const keys = { nextAuthSecret: randomBytes(32).toString("base64url"), internalSecret: randomBytes(32).toString("base64url") };
+  writeFileSync(path, JSON.stringify(keys, null, 2), { mode: 0o600, flag: "wx" });
+  return keys;
+}
+
+/** bubblewrap is the sandbox: installed where we are root and apt is there, else asked for in one line. */
+export async function ensureBubblewrap(say: Say): Promise<void> {
+  if (process.platform !== "linux" || isProgram("bwrap")) return;
+  if (process.getuid?.() !== 0 || !isProgram("apt-get")) {
+    throw new Fault("unavailable", "bubblewrap is not installed. Run `sudo apt-get install bubblewrap` (or your system's way), then start again.");
+  }
+  say("installing bubblewrap (the sandbox of functions)…");
+  await run(say, "bubblewrap", "apt-get", ["install", "-y", "--no-install-recommends", "bubblewrap"]).catch(async () => {
+    await run(say, "package lists", "apt-get", ["update"]);
+    await run(say, "bubblewrap", "apt-get", ["install", "-y", "--no-install-recommends", "bubblewrap"]);
+  });
+}
+
+/** Prisma's client is made from the schema, again when that has changed. */
+export async function generateClient(say: Say): Promise<void> {
+  const mark = join(root, "server/db/generated/.schema");
+  const wanted = hashOf(["prisma/schema.prisma", "package-lock.json"]);
+  if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return;
+  say("generating the database client…");
+  // Prisma would fetch an engine that generating doesn't need: docs/decisions/0002.
+  await run(say, "prisma generate", join(root, "node_modules/.bin/prisma"), ["generate"], { PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true" });
+  writeFileSync(mark, wanted);
+}
+
+/** The console's pages are built again when anything that they are made of has changed. */
+export async function buildConsole(say: Say): Promise<void> {
+  const mark = join(root, ".next/sluice-build");
+  const wanted = hashOf(["app", "server", "public", "prisma/schema.prisma", "package-lock.json", "next.config.ts", "postcss.config.mjs", "tsconfig.json"]);
+  if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return;
+  say("building the console (a minute, and again only when something changed)…");
+  const began = Date.now();
+  await run(say, "next build", process.execPath, [join(root, "node_modules/next/dist/bin/next"), "build"], { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" });
+  writeFileSync(mark, wanted);
+  say(`console built in ${Math.round((Date.now() - began) / 1000)} s`);
+}
+
+const NOT_SOURCE = new Set(["generated", "node_modules"]);
+
+function hashOf(paths: readonly string[]): string {
+  const hash = createHash("sha256").update(process.version);
+  const add = (path: string): void => {
+    const full = join(root, path);
+    if (!existsSync(full)) return;
+    const entries = isFolder(full) ? readdirSync(full).toSorted() : undefined;
+    if (entries) for (const name of entries) NOT_SOURCE.has(name) || add(join(path, name));
+    else hash.update(`${path}\0`).update(readFileSync(full));
+  };
+  for (const path of paths) add(path);
+  return hash.digest("hex");
+}
+
+function isFolder(path: string): boolean {
+  try {
+    readdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isProgram(name: string): boolean {
+  return (process.env["PATH"] ?? "/usr/bin:/bin").split(":").some((dir) => existsSync(join(dir, name)));
+}
+
+async function run(say: Say, what: string, command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+  mkdirSync(join(root, "server/db/generated"), { recursive: true });
+  const began = Date.now();
+  const heartbeat = setInterval(() => say(`${what}: ${Math.round((Date.now() - began) / 1000)} s…`), HEARTBEAT_MS);
+  let output = "";
+  const code = await new Promise<number | null>((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.once("error", reject);
+    child.once("exit", resolve);
+  }).finally(() => clearInterval(heartbeat));
+  if (code !== 0) throw new Fault("unavailable", `${what} failed:\n${output.trim().split("\n").slice(-25).join("\n")}`);
+}

@@ -1,0 +1,106 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "pg";
+import { startEmbeddedPostgres, type EmbeddedPostgres } from "#server/db/embedded-postgres.ts";
+import { migrate } from "#server/db/migrate.ts";
+import type { SupervisorEnv } from "#server/env.ts";
+import { makeRunDir, runDirFor } from "#server/runtime/run-dir.ts";
+import { Fault, messageOf } from "#server/std/fault.ts";
+import { lockFile } from "#server/std/file-lock.ts";
+import { Child } from "./child.ts";
+import { buildConsole, ensureBubblewrap, generateClient, readOrMakeKeys, type Say } from "./prepare.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+export type Supervisor = { consoleUrl: string; functionsUrl: string; stop(): Promise<void> };
+
+/** Prepares and starts everything: Postgres, runtime, console. Resolves when all of it serves. */
+export async function startAll(env: SupervisorEnv, say: Say): Promise<Supervisor> {
+  mkdirSync(env.DATA_DIR, { recursive: true, mode: 0o700 });
+  const lock = lockFile(join(env.DATA_DIR, "lock"));
+  if (!lock) throw new Fault("conflict", `Another Sluice runs on ${env.DATA_DIR}. Stop it, or set DATA_DIR (and PORT, GATEWAY_PORT) for a second one.`);
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const one of stops.splice(0).toReversed()) await one();
+    lock.release();
+  };
+  try {
+    await ensureBubblewrap(say);
+    const [databaseUrl] = await Promise.all([openDatabase(env, say, stops), generateClient(say)]);
+    if (env.NODE_ENV !== "development") await buildConsole(say);
+    await startChildren(env, databaseUrl, say, stops);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { consoleUrl: consoleUrl(env), functionsUrl: functionsUrl(env), stop };
+}
+
+async function openDatabase(env: SupervisorEnv, say: Say, stops: (() => Promise<void>)[]): Promise<string> {
+  if (env.DATABASE_URL !== undefined) await checkReachable(env.DATABASE_URL);
+  const url = env.DATABASE_URL ?? (await embed(env, say, stops));
+  const applied = await migrate(url);
+  if (applied.length > 0) say(`database migrated: ${applied.join(", ")}`);
+  return url;
+}
+
+async function embed(env: SupervisorEnv, say: Say, stops: (() => Promise<void>)[]): Promise<string> {
+  const runDir = runDirFor(env.DATA_DIR);
+  makeRunDir(runDir);
+  say("starting Postgres…");
+  let isStopping = false;
+  const start = async (): Promise<EmbeddedPostgres> => {
+    const postgres = await startEmbeddedPostgres({ dataDir: env.DATA_DIR, runDir });
+    void postgres.ended.then(async () => {
+      if (isStopping) return;
+      say("Postgres ended; starting it again");
+      current = await start();
+    });
+    return postgres;
+  };
+  let current = await start();
+  stops.push(async () => {
+    isStopping = true;
+    await current.stop();
+  });
+  return current.url;
+}
+
+async function checkReachable(url: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  try {
+    await client.connect();
+  } catch (error) {
+    throw new Fault("unavailable", `The database that DATABASE_URL names does not answer: ${messageOf(error)}. Check host, port, name and password, or unset DATABASE_URL to use the embedded Postgres.`, { cause: error });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function startChildren(env: SupervisorEnv, databaseUrl: string, say: Say, stops: (() => Promise<void>)[]): Promise<void> {
+  const keys = readOrMakeKeys(env.DATA_DIR);
+  const childEnv: NodeJS.ProcessEnv = {
+    NEXTAUTH_SECRET: keys.nextAuthSecret,
+    INTERNAL_SECRET: keys.internalSecret,
+    NEXTAUTH_URL: consoleUrl(env),
+    RUNTIME_URL: `http://127.0.0.1:${env.INTERNAL_PORT}`,
+    ...process.env,
+    NODE_ENV: env.NODE_ENV,
+    DATA_DIR: env.DATA_DIR,
+    DATABASE_URL: databaseUrl,
+  };
+  const child = (name: string): Child =>
+    new Child({ name, script: join(root, `server/${name}/main.ts`), env: childEnv, readyLine: `${name} ready`, say });
+  const children = [child("runtime"), child("console")];
+  stops.push(async () => void (await Promise.all(children.map((one) => one.stop()))));
+  say("starting runtime and console…");
+  await Promise.all(children.map((one) => one.start()));
+}
+
+function consoleUrl(env: SupervisorEnv): string {
+  return env.NEXTAUTH_URL ?? `http://localhost:${env.PORT}`;
+}
+
+function functionsUrl(env: SupervisorEnv): string {
+  return env.FUNCTIONS_DOMAIN === "localhost" ? `http://localhost:${env.GATEWAY_PORT}` : `https://*.${env.FUNCTIONS_DOMAIN}`;
+}
