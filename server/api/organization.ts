@@ -2,7 +2,9 @@ import { z } from "zod";
 import { membershipsOf } from "#server/accounts/membership.ts";
 import { addOrganization, listMembers, renameOrganization } from "#server/accounts/organization.ts";
 import { displayName } from "#server/accounts/profile.ts";
+import { isAllowed } from "#server/accounts/roles.ts";
 import { currentUser } from "#server/accounts/user.ts";
+import { functionUrl } from "#server/env.ts";
 import { organizationProcedure, router, signedInProcedure } from "./trpc.ts";
 
 export const organizationRouter = router({
@@ -16,7 +18,19 @@ export const organizationRouter = router({
     .input(z.object({ organization: displayName }))
     .mutation(({ ctx, input }) => addOrganization(ctx.db, { userId: ctx.userId, name: input.organization })),
 
-  get: organizationProcedure("organization:read").query(({ ctx }) => ({ ...ctx.organization, role: ctx.role })),
+  get: organizationProcedure("organization:read").query(({ ctx }) => {
+    const { organization, role, env } = ctx;
+    const { slug } = organization;
+    return {
+      ...organization,
+      role,
+      canRename: isAllowed(role, "organization:write"),
+      addresses: {
+        console: new URL(slug, env.NEXTAUTH_URL).href,
+        functions: functionUrl(env, { functionName: "<function>", organizationSlug: slug }),
+      },
+    };
+  }),
 
   members: organizationProcedure("members:read").query(({ ctx }) => listMembers(ctx.db, ctx.organization.id)),
 

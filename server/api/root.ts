@@ -1,4 +1,5 @@
 import { accountRouter } from "./account.ts";
+import { billingRouter } from "./billing.ts";
 import { deploymentRouter } from "./deployment.ts";
 import { functionRouter } from "./function.ts";
 import { organizationRouter } from "./organization.ts";
@@ -9,6 +10,7 @@ import { usageRouter } from "./usage.ts";
 /** One router a noun. */
 export const appRouter = router({
   account: accountRouter,
+  billing: billingRouter,
   deployment: deploymentRouter,
   function: functionRouter,
   organization: organizationRouter,

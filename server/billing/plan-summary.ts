@@ -1,7 +1,7 @@
 import type { PlanName } from "#server/db/generated/enums.ts";
 import type { Clock } from "#server/std/clock.ts";
 import { formatCents, formatExact, roundToCents } from "#server/std/money.ts";
-import { currentPriceVersion, GB_BYTES, GB_MONTH_BYTE_HOURS, type Meter, type MeterPrice } from "./price-book.ts";
+import { currentPriceVersion, GB_BYTES, GB_MONTH_BYTE_HOURS, type Meter, type MeterPrice, type Plan } from "./price-book.ts";
 
 export type MeterSummary = {
   meter: Meter;
@@ -18,23 +18,24 @@ export type PlanSummary = {
   meters: MeterSummary[];
 };
 
-/** The price book as pages show it: amounts as text, because nothing outside of billing does sums with money. */
-export function currentPlans(clock: Clock): { plans: PlanSummary[]; effectiveAt: Date } {
+/** The price book in force as pages show it: amounts as text, because nothing outside of billing does sums with money. */
+export function currentPlans(clock: Clock): Record<PlanName, PlanSummary> & { effectiveAt: Date } {
   const { plans, effectiveAt } = currentPriceVersion(new Date(clock.nowMs()));
+  return { free: planSummary(plans.free), pro: planSummary(plans.pro), effectiveAt };
+}
+
+function planSummary({ name, title, monthlyFee, overage, meters }: Plan): PlanSummary {
   return {
-    effectiveAt,
-    plans: [plans.free, plans.pro].map(({ name, title, monthlyFee, overage, meters }) => ({
-      name,
-      title,
-      monthlyFee: formatCents(roundToCents(monthlyFee)),
-      overage,
-      meters: [
-        summary("requests", meters.requests),
-        summary("cpu", meters.cpu),
-        summary("egress", meters.egress),
-        summary("storage", meters.storage),
-      ],
-    })),
+    name,
+    title,
+    monthlyFee: formatCents(roundToCents(monthlyFee)),
+    overage,
+    meters: [
+      summary("requests", meters.requests),
+      summary("cpu", meters.cpu),
+      summary("egress", meters.egress),
+      summary("storage", meters.storage),
+    ],
   };
 }
 

@@ -1,0 +1,90 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { caller, orForbidden, orNotFound } from "#app/_trpc/caller.ts";
+import { Badge } from "#app/_ui/badge.tsx";
+import { Section } from "#app/_ui/card.tsx";
+import { meters } from "#app/_ui/meters.ts";
+import { Notice } from "#app/_ui/notice.tsx";
+import { PageHeader } from "#app/_ui/page-header.tsx";
+
+export const metadata: Metadata = { title: "Billing" };
+
+export default async function BillingPage({ params }: { params: Promise<{ organization: string }> }) {
+  const { organization: organizationSlug } = await params;
+  const api = await caller();
+  const bill = await orForbidden(orNotFound(api.billing.summary({ organizationSlug })));
+  if (!bill) {
+    return (
+      <>
+        <PageHeader title="Billing" />
+        <Notice>Your role here does not show you the bill. Ask an owner for the role billing.</Notice>
+      </>
+    );
+  }
+  const { plan, month } = bill;
+  return (
+    <>
+      <PageHeader title="Billing" description="What this organization pays for, and what holds it back." />
+      <div className="grid items-start gap-5 lg:grid-cols-2">
+        <Section title="Plan" actions={<Badge tone="accent">{plan.title}</Badge>}>
+          <p className="text-sm">
+            <strong className="text-xl font-semibold tracking-tight">{plan.monthlyFee}</strong>{" "}
+            <span className="text-muted">a month, with</span>
+          </p>
+          <dl className="mt-3 grid grid-cols-2 gap-x-4 gap-y-2">
+            {plan.meters.map(({ meter, included }) => (
+              <div key={meter} className="flex flex-wrap justify-between gap-x-2 text-[13px]">
+                <dt className="text-muted">{meters[meter].title}</dt>
+                <dd className="font-medium tabular-nums">{meters[meter].format(included)}</dd>
+              </div>
+            ))}
+          </dl>
+          <p className="mt-3 text-[13px] text-muted">
+            <Link href="/pricing" className="text-accent underline-offset-4 hover:underline">
+              All prices
+            </Link>
+          </p>
+        </Section>
+        <Section title="This month">
+          <p className="text-xl font-semibold tracking-tight tabular-nums">{month.cost}</p>
+          <p className="text-[13px] text-muted">due so far</p>
+          <dl className="mt-3 grid gap-1.5 text-[13px]">
+            {month.lines.map(({ meter, used, cost }) => (
+              <div key={meter} className="flex justify-between gap-3">
+                <dt className="text-muted">
+                  {meters[meter].title}: {meters[meter].format(used)}
+                </dt>
+                <dd className="tabular-nums">{cost}</dd>
+              </div>
+            ))}
+          </dl>
+          <p className="mt-3 text-[13px] text-muted">At list price this usage would be worth {month.worth}.</p>
+        </Section>
+        <Section title="Spending cap">
+          {plan.overage === "stops" ? (
+            <>
+              <p className="text-xl font-semibold tracking-tight">$0.00</p>
+              <p className="mt-1 text-[13px] text-muted">
+                The Free plan never bills. When something that is included is used up, functions answer 402 with the reason until
+                the month ends (UTC).
+              </p>
+            </>
+          ) : (
+            <p className="text-[13px] text-muted">Usage past what is included is billed at list price.</p>
+          )}
+        </Section>
+        <Section title="Payment method">
+          <p className="text-[13px] text-muted">
+            None, and none is needed on {plan.title}. Cards and paid plans come with a later release, once the operator gives this
+            installation a Stripe key.
+          </p>
+        </Section>
+        <Section title="Invoices">
+          <p className="text-[13px] text-muted">
+            None. An invoice appears here when a month costs something; on {plan.title} none does.
+          </p>
+        </Section>
+      </div>
+    </>
+  );
+}
