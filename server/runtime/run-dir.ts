@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { errnoOf } from "#server/std/fault.ts";
+import { errnoOf, Fault } from "#server/std/fault.ts";
 
 /**
  * The folder for sockets, one for each data folder. Its path is short, since a unix socket's has 107 bytes at most, and
@@ -18,8 +18,11 @@ export function runDirFor(dataDir: string): string {
 export function makeRunDir(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o711 });
   const { uid } = lstatSync(path);
-  if (uid !== process.getuid?.()) throw new Error(`${path} belongs to another account. Remove it, or set RUN_DIR to a short path of your own.`);
+  if (uid !== process.getuid?.()) throw new Fault("conflict", `${path} belongs to another account. Remove it, or set RUN_DIR to a short path of your own.`);
   chmodSync(path, 0o711);
+  if (process.getuid?.() === 0 && !isReachable(join(path, "socket"))) {
+    throw new Fault("unavailable", `${path} lies in a folder that only root may enter, so sandboxes can't reach their sockets. Set RUN_DIR to a short path elsewhere.`);
+  }
 }
 
 /** A file that any account may reach: itself where every folder above it allows that, else a link or copy in `runDir`. */

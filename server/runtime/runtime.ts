@@ -1,8 +1,9 @@
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { connect } from "#server/db/client.ts";
+import { connect, type Db } from "#server/db/client.ts";
 import type { RuntimeEnv } from "#server/env.ts";
 import { beginEpoch, markDrained } from "#server/metering/ledger.ts";
 import { errnoOf, Fault } from "#server/std/fault.ts";
@@ -78,17 +79,20 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
       await Promise.all([fleet.close(), warmPool.close()]);
       await journal.close();
       await logs.stop();
-      if (await shipper.stop(SHIP_MS_MAX)) await finishEpoch(journal, db, epoch);
+      if (await shipper.stop(SHIP_MS_MAX)) await finishEpoch(journal, db, epoch, log);
       await db.$disconnect();
     },
   };
 }
 
 /** All of this life is in the ledger: its journal may go. */
-async function finishEpoch(journal: Journal, db: ReturnType<typeof connect>, epoch: bigint): Promise<void> {
-  const { rm } = await import("node:fs/promises");
-  await markDrained(db, epoch);
-  await rm(journal.dir, { recursive: true, force: true });
+async function finishEpoch(journal: Journal, db: Db, epoch: bigint, log: Log): Promise<void> {
+  try {
+    await markDrained(db, epoch);
+    await rm(journal.dir, { recursive: true, force: true });
+  } catch (error) {
+    log.warn({ err: error }, "Postgres is away: the next start finishes this life's journal");
+  }
 }
 
 async function listen(server: Server, port: number, address: string, variable: string): Promise<void> {

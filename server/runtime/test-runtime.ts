@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { request } from "undici";
+import { defaultLimits, type FunctionLimits } from "#server/contract/limits.ts";
+import { readiness, readinessPath, type Readiness } from "#server/contract/prepare.ts";
+import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
+import { newId } from "#server/std/id.ts";
+
+const INTERNAL_SECRET = "a secret of tests, long enough to pass";
+const START_MS_MAX = 20_000;
+
+/** A runtime process of a test's own, on free ports, with a database and a data folder of its own. */
+export type TestRuntime = AsyncDisposable & {
+  database: TestDatabase;
+  gatewayPort: number;
+  dataDir: string;
+  pid(): number;
+  /** What it said on standard error so far. */
+  said(): string;
+  /** Makes a function whose main module is `bundle`, deployed. Returns its host name. */
+  deploy(name: string, bundle: string, limits?: Partial<FunctionLimits>): Promise<DeployedFunction>;
+  prepare(bundle: string): Promise<Readiness>;
+  kill(signal: NodeJS.Signals): Promise<void>;
+  start(): Promise<void>;
+};
+
+export type DeployedFunction = { host: string; functionId: string; versionId: string; organizationId: string };
+
+export async function testRuntime(env: Record<string, string> = {}): Promise<TestRuntime> {
+  const database = await testDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), "sluice-runtime-"));
+  await chmod(dataDir, 0o711); // sandboxes run as another account, and their sockets lie in it
+  const [gatewayPort, internalPort] = await Promise.all([freePort(), freePort()]);
+  const organizationId = newId("organization");
+  await database.db.organization.create({ data: { id: organizationId, slug: "acme", name: "Acme" }, select: { id: true } });
+  let child: ChildProcess | undefined;
+  let said = "";
+
+  async function start(): Promise<void> {
+    const started = spawn(process.execPath, [join(import.meta.dirname, "main.ts")], {
+      env: {
+        ...process.env,
+        NODE_ENV: "test",
+        DATABASE_URL: database.url,
+        DATA_DIR: dataDir,
+        RUN_DIR: join(dataDir, "run"),
+        GATEWAY_PORT: String(gatewayPort),
+        INTERNAL_PORT: String(internalPort),
+        INTERNAL_SECRET,
+        SLUICE_LIFELINE: "1",
+        LOG_LEVEL: "info",
+        ...env,
+      },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    child = started;
+    started.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const ready = new Promise<void>((resolve, reject) => {
+      createInterface({ input: started.stdout }).on("line", (line) => line === "runtime ready" && resolve());
+      started.once("exit", (code) => reject(new Error(`the runtime ended with ${code}: ${said}`)));
+      setTimeout(() => reject(new Error(`the runtime did not start: ${said}`)), START_MS_MAX).unref();
+    });
+    await ready;
+  }
+
+  async function kill(signal: NodeJS.Signals): Promise<void> {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  await start();
+  return {
+    database,
+    gatewayPort,
+    dataDir,
+    pid: () => child?.pid ?? 0,
+    said: () => said,
+    start,
+    kill,
+    deploy: (name, bundle, limits) => deploy(database, { organizationId, name, bundle, limits: { ...defaultLimits, ...limits } }),
+    async prepare(bundle) {
+      const spec = { versionId: newId("version"), functionId: newId("function"), organizationId, number: 1, bundle, compatibilityDate: "2026-11-01", limits: defaultLimits };
+      const answer = await request(`http://127.0.0.1:${internalPort}${readinessPath}`, { method: "POST", headers: { authorization: `Bearer ${INTERNAL_SECRET}` }, body: JSON.stringify(spec) });
+      return readiness.parse(await answer.body.json());
+    },
+    async [Symbol.asyncDispose]() {
+      await kill("SIGTERM");
+      await database[Symbol.asyncDispose]();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function deploy(
+  { db }: TestDatabase,
+  of: { organizationId: string; name: string; bundle: string; limits: FunctionLimits },
+): Promise<DeployedFunction> {
+  const { organizationId, name, bundle, limits } = of;
+  const existing = await db.function.findUnique({ where: { organizationId_name: { organizationId, name } }, select: { id: true } });
+  const functionId = existing?.id ?? newId("function");
+  if (!existing) await db.function.create({ data: { id: functionId, organizationId, name }, select: { id: true } });
+  const versionId = newId("version");
+  const number = 1 + (await db.version.count({ where: { functionId } }));
+  const deploymentId = newId("deployment");
+  await db.$transaction([
+    db.version.create({
+      data: { id: versionId, functionId, number, contentHash: versionId, source: [], bundle: Buffer.from(bundle), sourceMap: "", compatibilityDate: "2026-11-01", limits },
+      select: { id: true },
+    }),
+    db.deployment.create({ data: { id: deploymentId, functionId, shares: [{ versionId, percent: 100 }] }, select: { id: true } }),
+    db.function.update({ where: { id: functionId }, data: { activeDeploymentId: deploymentId }, select: { id: true } }),
+    db.$executeRaw`SELECT pg_notify('sluice_function', ${functionId})`,
+  ]);
+  return { host: `${name}--acme.localhost`, functionId, versionId, organizationId };
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
+  return address.port;
+}
+
+/** Asks again until the answer passes, 10 s at most. */
+export async function eventually<Value>(ask: () => Promise<Value>, passes: (value: Value) => boolean): Promise<Value> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const value = await ask();
+    if (passes(value) || Date.now() > deadline) return value;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
