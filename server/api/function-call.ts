@@ -82,10 +82,12 @@ export async function awaitRecord(read: () => Promise<RequestRecord | null>): Pr
   }
 }
 
+/** Raw headers alternate names and values, and so keep their order and their repetitions. */
 function headerPairs(headers: unknown): { name: string; value: string }[] {
-  const raw = z.record(z.string(), z.union([z.string(), z.array(z.string())]).optional()).safeParse(headers);
-  if (!raw.success) return [];
-  return Object.entries(raw.data).flatMap(([name, value]) => [value ?? []].flat().map((each) => ({ name, value: each })));
+  const raw = z.array(z.string()).parse(headers);
+  const pairs = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push({ name: raw[at] ?? "", value: raw[at + 1] ?? "" });
+  return pairs;
 }
 
 async function readBody(stream: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<{

@@ -101,6 +101,8 @@ test("a roll-back starts the old version first, then makes it serve by a new dep
   await deploy(tools, { ...key, userId, files: answering("worse") });
   expect(await rollBack(tools, { ...key, userId, number: 1 })).toMatchObject({ kind: "deployed", versionNumber: 1 });
   expect(prepared.at(-1)?.bundle).toContain("Hello");
+  expect((await versionSource(tools.db, key))?.number).toBe(1);
+  expect((await versionSource(tools.db, { ...key, number: 2 }))?.files[0]?.content).toContain("worse");
   answer = { kind: "failed", message: "no" };
   expect(await rollBack(tools, { ...key, userId, number: 2 })).toMatchObject({ kind: "start_failed" });
   expect((await listVersions(tools.db, key)).find((version) => version.isActive)?.number).toBe(1);
@@ -128,7 +130,7 @@ test("to another organization a function does not exist", async () => {
   await expect(listVersions(tools.db, theirs)).rejects.toThrow(notFound);
   await expect(rollBack(tools, { ...theirs, userId, number: 1 })).rejects.toThrow(notFound);
   await expect(deleteFunction(tools.db, { ...theirs, userId })).rejects.toThrow(notFound);
-  expect(await versionSource(tools.db, theirs)).toBeNull();
+  await expect(versionSource(tools.db, theirs)).rejects.toThrow(notFound);
   expect(await listFunctions(tools.db, strangersId)).toEqual([]);
 });
 

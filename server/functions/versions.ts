@@ -38,18 +38,20 @@ export async function listVersions(db: Db, of: FunctionKey): Promise<VersionSumm
   return rows.map((row) => ({ ...row, id: asId("version", row.id), isActive: active.has(row.id) }));
 }
 
-/** The files of a version; of the newest one without a number. Null while a function has no version. */
+/** The files of a version; without a number, of the one that serves. Null while a function has no version. */
 export async function versionSource(
   db: Db,
   of: FunctionKey & { number?: number | undefined },
 ): Promise<{ number: number; files: SourceFile[] } | null> {
+  const found = await db.function.findFirst({
+    where: { id: of.functionId, organizationId: of.organizationId },
+    select: { activeDeployment: { select: { shares: true } } },
+  });
+  if (!found) throw noSuchFunction();
+  const [serving] = shares.parse(found.activeDeployment?.shares ?? []);
+  if (of.number === undefined && !serving) return null;
   const version = await db.version.findFirst({
-    where: {
-      functionId: of.functionId,
-      function: { organizationId: of.organizationId },
-      ...(of.number === undefined ? {} : { number: of.number }),
-    },
-    orderBy: { number: "desc" },
+    where: { functionId: of.functionId, ...(of.number === undefined ? { id: serving?.versionId ?? "" } : { number: of.number }) },
     select: { number: true, source: true },
   });
   return version ? { number: version.number, files: sourceFiles.parse(version.source) } : null;

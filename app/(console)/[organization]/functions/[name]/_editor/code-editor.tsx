@@ -11,6 +11,7 @@ export type Complaint = { path: string; line: number; column: number; message: s
 
 type Props = {
   files: readonly SourceFile[];
+  generation: number;
   activePath: string;
   dependencies: readonly string[];
   complaint: Complaint | null;
@@ -43,11 +44,12 @@ function PlainEditor({ files, activePath, readOnly, onEdit }: Props) {
   );
 }
 
-function MonacoEditor({ monaco, files, activePath, dependencies, complaint, readOnly, onEdit }: Props & { monaco: Monaco }) {
+function MonacoEditor(props: Props & { monaco: Monaco }) {
+  const { monaco, activePath, dependencies, complaint, readOnly } = props;
   const container = useRef<HTMLDivElement>(null);
   const [instance, setInstance] = useState<editor.IStandaloneCodeEditor | null>(null);
   const { resolvedTheme } = useTheme();
-  useModels(monaco, files, onEdit);
+  useModels(props);
 
   useEffect(() => {
     if (!container.current) return;
@@ -97,8 +99,9 @@ const EDITOR_OPTIONS = {
 } satisfies editor.IStandaloneEditorConstructionOptions;
 
 /** One model a file, so that an import between two files resolves and errors show in each. */
-function useModels(monaco: Monaco, files: readonly SourceFile[], onEdit: Props["onEdit"]): void {
+function useModels({ monaco, files, generation, onEdit }: Props & { monaco: Monaco }): void {
   const latestOnEdit = useRef(onEdit);
+  const shownGeneration = useRef(generation);
   useEffect(() => {
     latestOnEdit.current = onEdit;
   });
@@ -108,17 +111,20 @@ function useModels(monaco: Monaco, files: readonly SourceFile[], onEdit: Props["
     for (const model of monaco.editor.getModels()) {
       if (!kept.has(model.uri.toString())) model.dispose();
     }
+    // While one types, the state trails the model by some keys; writing it back would swallow them.
+    const isReplaced = shownGeneration.current !== generation;
+    shownGeneration.current = generation;
     for (const { path, content } of files) {
       const uri = uriOf(monaco, path);
       const model = monaco.editor.getModel(uri);
       if (!model) {
         const created = monaco.editor.createModel(content, languageOf(path), uri);
         created.onDidChangeContent(() => latestOnEdit.current(path, created.getValue()));
-      } else if (model.getValue() !== content) {
+      } else if (isReplaced && model.getValue() !== content) {
         model.setValue(content);
       }
     }
-  }, [monaco, files]);
+  }, [monaco, files, generation]);
 
   useEffect(() => () => monaco.editor.getModels().forEach((model) => model.dispose()), [monaco]);
 }

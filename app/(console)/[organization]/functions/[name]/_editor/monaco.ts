@@ -87,6 +87,8 @@ function configureTypeScript(monaco: Monaco, workersTypes: string): void {
   javascriptDefaults.setCompilerOptions({ ...shared, checkJs: false });
   for (const defaults of [typescriptDefaults, javascriptDefaults]) {
     defaults.setEagerModelSync(true);
+    // A callback that is handed to a package without types has parameters without types (7006, 7031): no fault of who writes it.
+    defaults.setDiagnosticsOptions({ diagnosticCodesToIgnore: [7006, 7031] });
     defaults.addExtraLib(workersTypes, "file:///node_modules/@cloudflare/workers-types/index.d.ts");
     defaults.addExtraLib(AMBIENT, "file:///node_modules/@sluice/ambient.d.ts");
   }

@@ -16,7 +16,7 @@ export function FileList({ source }: { source: SourceFiles }) {
   const [asking, setAsking] = useState<Asking | null>(null);
   const { files, activePath } = source;
   return (
-    <nav aria-label="Files" className="flex shrink-0 flex-col border-b bg-sunken/30 sm:w-48 sm:border-r sm:border-b-0">
+    <nav aria-label="Files" className="flex shrink-0 flex-col border-b bg-sunken/30 sm:w-40 2xl:w-52 sm:border-r sm:border-b-0">
       <div className="flex items-center justify-between gap-1 py-1 pr-1 pl-3">
         <h2 className="text-xs font-medium text-muted">Files</h2>
         <div className="flex">

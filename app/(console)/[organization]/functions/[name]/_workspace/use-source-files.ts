@@ -6,6 +6,8 @@ const DRAFT_DELAY_MS = 300;
 export type SourceFiles = {
   files: SourceFile[];
   activePath: string;
+  /** Moves on when the files were replaced as a whole and not by typing: only then must the editor take them over. */
+  generation: number;
   /** Whether the files differ from what was deployed last. */
   isChanged: boolean;
   open(path: string): void;
@@ -28,6 +30,7 @@ export function useSourceFiles(options: {
   const [files, setFiles] = useState(initial);
   const [deployed, setDeployed] = useState<readonly SourceFile[] | null>(isDeployed ? initial : null);
   const [activePath, setActivePath] = useState(() => firstPath(initial));
+  const [generation, setGeneration] = useState(0);
   const isChanged = deployed === null || !sameFiles(files, deployed);
 
   // After the first paint and not in the first state: the server, which renders that too, knows no draft.
@@ -35,6 +38,7 @@ export function useSourceFiles(options: {
     const draft = readDraft(organization, name);
     if (!draft) return;
     setFiles(draft);
+    setGeneration((now) => now + 1);
     setActivePath(firstPath(draft));
   }, [organization, name]);
 
@@ -48,6 +52,7 @@ export function useSourceFiles(options: {
   return {
     files,
     activePath: files.some((file) => file.path === activePath) ? activePath : firstPath(files),
+    generation,
     isChanged,
     open: setActivePath,
     edit: (path, content) =>
@@ -67,6 +72,7 @@ export function useSourceFiles(options: {
     },
     discard() {
       if (deployed) setFiles([...deployed]);
+      setGeneration((now) => now + 1);
       writeDraft(organization, name, null);
     },
   };

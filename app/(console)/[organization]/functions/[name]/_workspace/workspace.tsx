@@ -43,7 +43,7 @@ export function Workspace({ organization, name, files: initial, versionNumber }:
 
   return (
     <div className="grid gap-4">
-      <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_24rem]">
+      <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_20rem] 2xl:grid-cols-[minmax(0,1fr)_26rem]">
         <section aria-label="Code" className="flex min-w-0 flex-col overflow-hidden rounded-lg border bg-surface">
           <div className="flex min-h-12 flex-wrap items-center gap-x-3 gap-y-2 border-b px-3 py-2">
             <Button variant="primary" size="small" isBusy={deploy.isPending} onClick={startDeploy} title="Deploy (Ctrl+S or ⌘S)">
@@ -56,6 +56,7 @@ export function Workspace({ organization, name, files: initial, versionNumber }:
               isDeploying={deploy.isPending}
               idle={idleText(source.isChanged, deployedNumber)}
               isChanged={source.isChanged}
+              servingNumber={deployedNumber}
             />
             {source.isChanged && deployedNumber !== null ? (
               <Button variant="ghost" size="small" className="ml-auto" onClick={source.discard}>
@@ -65,9 +66,10 @@ export function Workspace({ organization, name, files: initial, versionNumber }:
           </div>
           <div className="flex min-h-0 flex-1 flex-col sm:flex-row">
             <FileList source={source} />
-            <div className="h-[26rem] min-w-0 flex-1 sm:h-[34rem]">
+            <div className="h-[26rem] min-w-0 shrink-0 sm:h-[34rem] sm:flex-1 sm:shrink">
               <CodeEditor
                 files={files}
+                generation={source.generation}
                 activePath={activePath}
                 dependencies={dependenciesOf(files)}
                 complaint={complaintOf(deploy.isPending ? null : (deploy.data ?? null))}
@@ -89,8 +91,15 @@ function idleText(isChanged: boolean, deployedNumber: number | null): string {
   return isChanged ? "Unsaved changes" : `Version ${deployedNumber}`;
 }
 
-function DeployStatus(props: { outcome: Outcome | null; failure: string | null; isDeploying: boolean; idle: string; isChanged: boolean }) {
-  const { outcome, failure, isDeploying, idle, isChanged } = props;
+function DeployStatus(props: {
+  outcome: Outcome | null;
+  failure: string | null;
+  isDeploying: boolean;
+  idle: string;
+  isChanged: boolean;
+  servingNumber: number | null;
+}) {
+  const { outcome, failure, isDeploying, idle, isChanged, servingNumber } = props;
   const isGood = outcome?.kind === "deployed";
   const text = isDeploying ? "Deploying…" : (failure ?? (outcome ? outcomeText(outcome) : idle));
   const isBad = !isDeploying && (failure !== null || (outcome !== null && !isGood));
@@ -103,7 +112,7 @@ function DeployStatus(props: { outcome: Outcome | null; failure: string | null; 
         {text}
       </span>
       {isGood && isChanged && !isDeploying ? <span className="text-muted"> · Unsaved changes</span> : null}
-      {isBad && idle.startsWith("Version") ? <span className="text-muted"> · The version that serves was not touched</span> : null}
+      {isBad && servingNumber !== null ? <span className="text-muted"> · Version {servingNumber} goes on serving</span> : null}
     </p>
   );
 }
