@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Cpu, Gauge, ShieldCheck, Unplug } from "lucide-react";
+import { Cpu, ReceiptText, ShieldCheck, Unplug } from "lucide-react";
 import type { Metadata } from "next";
 import Link from "next/link";
 import { Button } from "#app/_ui/button.tsx";
@@ -20,9 +20,9 @@ const claims = [
     text: "CPU time is read from the kernel’s clock around every request. What is attributed adds up to what the kernel counted.",
   },
   {
-    icon: Gauge,
-    title: "A cap is a cap",
-    text: "The worst case of a request is reserved before it starts. Spending stops where you said, not an hour later.",
+    icon: ReceiptText,
+    title: "A bill that adds up",
+    text: "Every call is one row of a ledger, counted once whatever crashes. Amounts are exact, and rounded once a line.",
   },
   {
     icon: Unplug,
@@ -34,9 +34,9 @@ const claims = [
 export default function LandingPage() {
   return (
     <div className="mx-auto w-full max-w-6xl px-4 pt-8 pb-10 sm:px-6 lg:pt-12">
-      <div className="grid items-center gap-8 lg:grid-cols-[minmax(0,5fr)_minmax(0,7fr)] lg:gap-12">
+      <div className="grid items-center gap-8 lg:grid-cols-[minmax(0,6fr)_minmax(0,7fr)] lg:gap-10">
         <div>
-          <h1 className="text-3xl leading-[1.12] font-semibold tracking-tight text-balance sm:text-[2.6rem]">
+          <h1 className="text-3xl leading-[1.12] font-semibold tracking-tight text-balance sm:text-[2.4rem]">
             Serverless functions, on machines that are yours
           </h1>
           <p className="mt-4 max-w-prose text-base text-muted">

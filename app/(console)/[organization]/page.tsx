@@ -38,7 +38,7 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
           ) : null
         }
       />
-      <dl className="mb-5 grid grid-cols-2 divide-line overflow-hidden rounded-lg border bg-surface max-sm:[&>*]:border-b sm:grid-cols-4 sm:divide-x">
+      <dl className="mb-5 grid grid-cols-2 divide-line overflow-hidden rounded-lg border bg-surface max-sm:[&>*:nth-child(-n+2)]:border-b sm:grid-cols-4 sm:divide-x">
         {month.lines
           .filter((line) => line.meter !== "storage")
           .map((line) => (
@@ -49,7 +49,7 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
               note={`of ${meters[line.meter].format(line.included)} included`}
             />
           ))}
-        <Stat label="Cost" value={month.cost} note={`worth ${month.worth} at list price`} />
+        <Stat label="Cost" value={month.cost} note={`list price ${month.worth}`} />
       </dl>
       {functions?.length === 0 ? (
         <EmptyState

@@ -11,7 +11,7 @@ import { Cell, HeadCell, Row, RowHeader, Table, TableBody, TableHead } from "#ap
 export const metadata: Metadata = { title: "Pricing", description: "What is included, and what each unit beyond it costs." };
 
 const manners = {
-  stops: ["No card, never a bill", "At a limit functions stop answering, with the reason"],
+  stops: ["No card, and never a bill"],
   billed: ["Usage beyond what is included is billed at the prices below", "A spending cap that you set, and that holds"],
 } as const;
 

@@ -43,7 +43,7 @@ export function SignUpForm() {
       <Field label="Email" error={errorOf("email")}>
         {(control) => <Input {...control} name="email" type="email" autoComplete="email" required />}
       </Field>
-      <Field label="Password" hint="At least 10 characters." error={errorOf("password")}>
+      <Field label="Password" hint={errorOf("password") ? null : "At least 10 characters."} error={errorOf("password")}>
         {(control) => <Input {...control} name="password" type="password" autoComplete="new-password" required />}
       </Field>
       <Field label="Organization" hint="Your team or project. Addresses of your functions are made of it." error={errorOf("organization")}>

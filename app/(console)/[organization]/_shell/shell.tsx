@@ -41,7 +41,7 @@ export function Shell({
         >
           {isOpen ? <X aria-hidden /> : <MenuIcon aria-hidden />}
         </Button>
-        <Link href="/" aria-label="Sluice" className="rounded-md max-sm:hidden">
+        <Link href={`/${organization.slug}`} aria-label="Sluice" className="rounded-md max-sm:hidden">
           <Logo />
         </Link>
         <OrganizationMenu current={organization} organizations={organizations} />

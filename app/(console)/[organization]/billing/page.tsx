@@ -25,7 +25,7 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
   return (
     <>
       <PageHeader title="Billing" description="What this organization pays for, and what holds it back." />
-      <div className="grid items-start gap-5 lg:grid-cols-2">
+      <div className="grid gap-5 lg:grid-cols-2">
         <Section title="Plan" actions={<Badge tone="accent">{plan.title}</Badge>}>
           <p className="text-sm">
             <strong className="text-xl font-semibold tracking-tight">{plan.monthlyFee}</strong>{" "}
@@ -65,8 +65,8 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
             <>
               <p className="text-xl font-semibold tracking-tight">$0.00</p>
               <p className="mt-1 text-[13px] text-muted">
-                The Free plan never bills. When something that is included is used up, functions answer 402 with the reason until
-                the month ends (UTC).
+                The {plan.title} plan never bills, whatever is used. Caps of your own, for plans that bill, come with payment in a
+                later release.
               </p>
             </>
           ) : (

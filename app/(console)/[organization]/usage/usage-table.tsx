@@ -44,7 +44,7 @@ export function UsageTable({ month }: { month: Month }) {
 function ShareBar({ used, included }: { used: bigint; included: bigint }) {
   const percent = included === 0n ? 0 : Math.min(100, Number((used * 10_000n) / included) / 100);
   return (
-    <span aria-hidden className="mt-1 ml-auto block h-1 w-24 overflow-hidden rounded-full bg-sunken">
+    <span aria-hidden className="mt-1 ml-auto h-1 w-24 max-sm:hidden sm:block overflow-hidden rounded-full bg-sunken">
       <span
         className={percent >= 100 ? "block h-full bg-danger" : percent >= 80 ? "block h-full bg-warning" : "block h-full bg-accent"}
         style={{ width: used > 0n ? `max(${percent}%, 2px)` : 0 }}

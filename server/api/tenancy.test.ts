@@ -1,0 +1,89 @@
+import { TRPCError } from "@trpc/server";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { signUp } from "#server/accounts/sign-up.ts";
+import { connect } from "#server/db/client.ts";
+import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
+import { systemClock as clock } from "#server/std/clock.ts";
+import type { Id } from "#server/std/id.ts";
+import { createCaller } from "./root.ts";
+import { testContext } from "./test-context.ts";
+
+let database: TestDatabase;
+let ada: Id<"user">;
+let eve: Id<"user">;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  ada = await register("ada@example.com", "Acme");
+  eve = await register("eve@example.com", "Evil");
+});
+afterAll(() => database[Symbol.asyncDispose]());
+
+async function register(email: string, organization: string): Promise<Id<"user">> {
+  const account = { name: "Someone", email, password: "correct horse battery", organization, clientAddress: "192.0.2.1" };
+  return (await signUp({ db: database.db, clock }, account)).userId;
+}
+
+function callerOf(userId: Id<"user"> | null) {
+  return createCaller(testContext({ db: database.db, userId }));
+}
+
+async function refusal(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  const thrown: unknown = await promise.then(
+    () => null,
+    (error: unknown) => error,
+  );
+  if (!(thrown instanceof TRPCError)) throw new Error("expected a refusal");
+  return { code: thrown.code, message: thrown.message };
+}
+
+test("a stranger can't tell an organization of others from one that does not exist, at any door", async () => {
+  const asEve = callerOf(eve);
+  const doors = [
+    (organizationSlug: string) => asEve.organization.get({ organizationSlug }),
+    (organizationSlug: string) => asEve.organization.members({ organizationSlug }),
+    (organizationSlug: string) => asEve.organization.rename({ organizationSlug, name: "Mine now" }),
+    (organizationSlug: string) => asEve.usage.month({ organizationSlug }),
+    (organizationSlug: string) => asEve.billing.summary({ organizationSlug }),
+    (organizationSlug: string) => asEve.deployment.recent({ organizationSlug }),
+    (organizationSlug: string) => asEve.function.list({ organizationSlug }),
+  ];
+  for (const door of doors) {
+    const foreign = await refusal(door("acme"));
+    expect(foreign).toEqual(await refusal(door("no-such-organization")));
+    expect(foreign.code).toBe("NOT_FOUND");
+  }
+  const { name } = await database.db.organization.findUniqueOrThrow({ where: { slug: "acme" }, select: { name: true } });
+  expect(name).toBe("Acme");
+});
+
+test("nobody who is not signed in gets past a door", async () => {
+  expect((await refusal(callerOf(null).organization.get({ organizationSlug: "acme" }))).code).toBe("UNAUTHORIZED");
+  expect((await refusal(callerOf(null).organization.mine())).code).toBe("UNAUTHORIZED");
+});
+
+test("a member's role is asked at every call, so that taking it away works at once", async () => {
+  const acme = await database.db.organization.findUniqueOrThrow({ where: { slug: "acme" }, select: { id: true } });
+  const key = { organizationId: acme.id, userId: eve };
+  await database.db.member.create({ data: { ...key, role: "viewer" } });
+  const asEve = callerOf(eve);
+  expect(await asEve.organization.get({ organizationSlug: "acme" })).toMatchObject({ role: "viewer", canRename: false });
+  expect((await refusal(asEve.organization.rename({ organizationSlug: "acme", name: "Mine" }))).code).toBe("FORBIDDEN");
+  expect((await refusal(asEve.billing.summary({ organizationSlug: "acme" }))).code).toBe("FORBIDDEN");
+  await database.db.member.delete({ where: { organizationId_userId: key } });
+  expect((await refusal(asEve.organization.get({ organizationSlug: "acme" }))).code).toBe("NOT_FOUND");
+});
+
+test("an owner renames the organization, its address stays, and the change is written down", async () => {
+  await callerOf(ada).organization.rename({ organizationSlug: "acme", name: "  Acme Ltd " });
+  expect(await callerOf(ada).organization.get({ organizationSlug: "acme" })).toMatchObject({ name: "Acme Ltd", slug: "acme" });
+  const entry = await database.db.auditEntry.findFirst({ where: { action: "organization.renamed" }, select: { userId: true, detail: true } });
+  expect(entry).toEqual({ userId: ada, detail: { from: "Acme", to: "Acme Ltd" } });
+});
+
+test("a bug's own words never reach the caller", async () => {
+  const db = connect("postgresql://nobody@127.0.0.1:1/none");
+  const { code, message } = await refusal(createCaller(testContext({ db, userId: ada })).organization.mine());
+  expect(code).toBe("INTERNAL_SERVER_ERROR");
+  expect(message).toMatch(/^Something went wrong on our side.* error [0-9a-f]{8}\.$/);
+});
