@@ -27,3 +27,7 @@ export type Readiness = z.infer<typeof readiness>;
 
 /** Where the runtime's internal door takes a VersionSpec (POST, JSON) and answers a Readiness. */
 export const readinessPath = "/internal/prepare";
+
+/** Where the runtime is told that a function's deployment changed (POST, JSON), so that its own caller finds it live at once. Others learn it by NOTIFY. */
+export const refreshPath = "/internal/refresh";
+export const refreshRequest = z.object({ functionId: z.string().startsWith("fn_") });

@@ -1,13 +1,14 @@
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { readinessPath, versionSpec } from "#server/contract/prepare.ts";
+import { readinessPath, refreshPath, refreshRequest, versionSpec } from "#server/contract/prepare.ts";
 import type { Fleet } from "./instances/fleet.ts";
+import type { Routes } from "./gateway/routes.ts";
 import type { VersionCache } from "./gateway/version-cache.ts";
 import type { Health } from "./health.ts";
 
 const BODY_BYTES_MAX = 32 * 1024 * 1024;
 
-export type InternalParts = { secret: string; fleet: Fleet; versions: VersionCache; health: Health };
+export type InternalParts = { secret: string; fleet: Fleet; versions: VersionCache; routes: Routes; health: Health };
 
 /** The door for the console and for Prometheus; loopback only, and what acts needs the shared secret. */
 export function createInternalServer(parts: InternalParts): Server {
@@ -32,6 +33,11 @@ async function handle(parts: InternalParts, req: IncomingMessage, res: ServerRes
     const readiness = await parts.fleet.prepare(spec.data);
     if (readiness.kind === "ready") parts.versions.put(spec.data);
     return send(res, 200, readiness);
+  }
+  if (req.method === "POST" && req.url === refreshPath) {
+    const { functionId } = refreshRequest.parse(JSON.parse((await readBody(req)).toString("utf8")));
+    await parts.routes.refresh(functionId);
+    return send(res, 200, {});
   }
   send(res, 404, { error: { code: "not_found", message: "No such path" } });
 }

@@ -65,7 +65,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   await routes.open();
   const health = new Health({ fleet, routes, journal });
   const gateway = createGateway({ routes, versions, fleet, journal, functionsDomain: env.FUNCTIONS_DOMAIN, log, own: (path, res) => health.answer(path, res) });
-  const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, health });
+  const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, routes, health });
   await listen(gateway, env.GATEWAY_PORT, env.BIND_ADDRESS, "GATEWAY_PORT");
   await listen(internal, env.INTERNAL_PORT, "127.0.0.1", "INTERNAL_PORT");
 

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { request } from "undici";
 import { defaultLimits, type FunctionLimits } from "#server/contract/limits.ts";
-import { readiness, readinessPath, type Readiness } from "#server/contract/prepare.ts";
+import { readiness, readinessPath, refreshPath, type Readiness } from "#server/contract/prepare.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import { newId } from "#server/std/id.ts";
 
@@ -25,6 +26,8 @@ export type TestRuntime = AsyncDisposable & {
   /** Makes a function whose main module is `bundle`, deployed. Returns its host name. */
   deploy(name: string, bundle: string, limits?: Partial<FunctionLimits>): Promise<DeployedFunction>;
   prepare(bundle: string): Promise<Readiness>;
+  /** What Prometheus would read. */
+  metrics(): Promise<string>;
   kill(signal: NodeJS.Signals): Promise<void>;
   start(): Promise<void>;
 };
@@ -75,6 +78,11 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
     await exited;
   }
 
+  async function ask(path: string, body: unknown): Promise<unknown> {
+    const answer = await request(`http://127.0.0.1:${internalPort}${path}`, { method: "POST", headers: { authorization: `Bearer ${INTERNAL_SECRET}` }, body: JSON.stringify(body) });
+    return answer.body.json();
+  }
+
   await start();
   return {
     database,
@@ -84,11 +92,15 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
     said: () => said,
     start,
     kill,
-    deploy: (name, bundle, limits) => deploy(database, { organizationId, name, bundle, limits: { ...defaultLimits, ...limits } }),
+    async deploy(name, bundle, limits) {
+      const deployed = await deploy(database, { organizationId, name, bundle, limits: { ...defaultLimits, ...limits } });
+      await ask(refreshPath, { functionId: deployed.functionId });
+      return deployed;
+    },
+    metrics: async () => (await request(`http://127.0.0.1:${internalPort}/metrics`)).body.text(),
     async prepare(bundle) {
       const spec = { versionId: newId("version"), functionId: newId("function"), organizationId, number: 1, bundle, compatibilityDate: "2026-11-01", limits: defaultLimits };
-      const answer = await request(`http://127.0.0.1:${internalPort}${readinessPath}`, { method: "POST", headers: { authorization: `Bearer ${INTERNAL_SECRET}` }, body: JSON.stringify(spec) });
-      return readiness.parse(await answer.body.json());
+      return readiness.parse(await ask(readinessPath, spec));
     },
     async [Symbol.asyncDispose]() {
       await kill("SIGTERM");
@@ -140,4 +152,17 @@ export async function eventually<Value>(ask: () => Promise<Value>, passes: (valu
     if (passes(value) || Date.now() > deadline) return value;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+export type FunctionAnswer = { status: number; headers: Record<string, string | string[] | undefined>; text: string };
+
+/** One call of a function over TCP, as any client makes it. */
+export async function callFunction(
+  runtime: { gatewayPort: number },
+  host: string,
+  options: { path?: string; method?: string; headers?: Record<string, string>; body?: string | Buffer | Readable } = {},
+): Promise<FunctionAnswer> {
+  const { path = "/", method = "GET", headers = {}, body = null } = options;
+  const answer = await request(`http://127.0.0.1:${runtime.gatewayPort}${path}`, { method, headers: { host, ...headers }, body });
+  return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
 }

@@ -49,16 +49,17 @@ export async function generateClient(say: Say): Promise<void> {
 /** The console's pages are built again when anything that they are made of has changed. */
 export async function buildConsole(say: Say): Promise<void> {
   const mark = join(root, ".next/sluice-build");
-  const wanted = hashOf(["app", "server", "public", "prisma/schema.prisma", "package-lock.json", "next.config.ts", "postcss.config.mjs", "tsconfig.json"]);
+  const wanted = hashOf(["app", "server", "public", "scripts", "prisma/schema.prisma", "package-lock.json", "next.config.ts", "postcss.config.mjs", "tsconfig.json"]);
   if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return;
   say("building the console (a minute, and again only when something changed)…");
   const began = Date.now();
+  await run(say, "the editor's build", process.execPath, [join(root, "scripts/build-editor.ts")]);
   await run(say, "next build", process.execPath, [join(root, "node_modules/next/dist/bin/next"), "build"], { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" });
   writeFileSync(mark, wanted);
   say(`console built in ${Math.round((Date.now() - began) / 1000)} s`);
 }
 
-const NOT_SOURCE = new Set(["generated", "node_modules"]);
+const NOT_SOURCE = new Set(["generated", "node_modules", "monaco", "screenshots"]);
 
 function hashOf(paths: readonly string[]): string {
   const hash = createHash("sha256").update(process.version);

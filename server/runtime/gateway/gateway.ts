@@ -12,6 +12,7 @@ import { answerStatus, sendAnswer, type PlatformAnswer } from "./answer.ts";
 import { Call } from "./call.ts";
 import { forward, tooLargeMessage } from "./forward.ts";
 import type { Routes } from "./routes.ts";
+import { drainAfterAnswer } from "./unread-body.ts";
 import { forwardUpgrade, refuseUpgrade } from "./upgrade.ts";
 import type { VersionCache } from "./version-cache.ts";
 
@@ -55,6 +56,7 @@ export function createGateway(parts: GatewayParts): Server {
 
 async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const requestId = newId("request");
+  drainAfterAnswer(req, res);
   const refuse = (answer: PlatformAnswer): void => void sendAnswer(res, requestId, answer);
   const resolved = resolve(parts, addressOf(req, parts.functionsDomain));
   if (resolved.kind === "own") return parts.own(resolved.path, res);

@@ -64,14 +64,18 @@ export class Routes {
     await this.#listener?.end();
   }
 
+  /** Reads one function again: what was committed before the call is served when it resolves. */
+  refresh(functionId: string): Promise<void> {
+    return this.#enqueue(async () => this.#replace(functionId, (await servingFunctions(this.#db, { functionId }))[0]));
+  }
+
   #notified(channel: string, id: string): void {
-    const read = async (): Promise<void> => {
-      if (channel === channels.function) this.#replace(id, (await servingFunctions(this.#db, { functionId: id }))[0]);
-      if (channel === channels.organization) {
+    if (channel === channels.function) void this.refresh(id);
+    if (channel === channels.organization) {
+      void this.#enqueue(async () => {
         for (const one of await servingFunctions(this.#db, { organizationId: id })) this.#replace(one.functionId, one);
-      }
-    };
-    void this.#enqueue(read);
+      });
+    }
   }
 
   #enqueue(work: () => Promise<void>): Promise<void> {

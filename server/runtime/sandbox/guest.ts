@@ -51,6 +51,8 @@ async function guard(request, ctx, handle) {
   return current.run(call, async () => {
     try {
       const response = await handle();
+      // workerd closes on a body that nobody read, and the answer would be lost with the connection.
+      if (request.body !== null && !request.bodyUsed) await request.body.pipeTo(new WritableStream()).catch(() => {});
       if (response instanceof Response) return response;
       throw new TypeError("fetch() must return a Response, but it returned " + (response === null ? "null" : typeof response));
     } catch (error) {
