@@ -5,6 +5,8 @@ import { notFound, redirect } from "next/navigation";
 import { cache } from "react";
 import { createContext } from "#server/api/context.ts";
 import { createCaller } from "#server/api/root.ts";
+import { PATH_HEADER } from "#server/auth/noted-headers.ts";
+import { isOwnPath } from "./own-path.ts";
 
 /** The way of server components to server/api: in process, with the visitor's own permissions; one context a request. */
 export const caller = cache(async () => createCaller(await createContext(await headers())));
@@ -14,10 +16,15 @@ export async function orNotFound<Result>(promise: Promise<Result>): Promise<Resu
   try {
     return await promise;
   } catch (thrown) {
-    if (thrown instanceof TRPCError && thrown.code === "UNAUTHORIZED") redirect("/sign-in");
+    if (thrown instanceof TRPCError && thrown.code === "UNAUTHORIZED") redirect(await signInAddress());
     if (thrown instanceof TRPCError && thrown.code === "NOT_FOUND") notFound();
     throw thrown;
   }
+}
+
+async function signInAddress(): Promise<string> {
+  const path = (await headers()).get(PATH_HEADER);
+  return path !== null && isOwnPath(path) ? `/sign-in?next=${encodeURIComponent(path)}` : "/sign-in";
 }
 
 /** The answer, or null to those whose role does not allow the question. */

@@ -1,6 +1,7 @@
 /** Quantities as people read them. The exact ones stay bigints; a float is made only of what is left after scaling. */
 
-const THOUSANDTHS = 1_000n;
+/** Fine enough that rounding to three digits afterwards never rounds twice. */
+const PARTS = 1_000_000n;
 
 export function formatCount(count: bigint | number): string {
   return count.toLocaleString("en-US");
@@ -33,8 +34,7 @@ export function formatBytes(bytes: bigint): string {
 }
 
 function scaled(amount: bigint, unit: bigint): string {
-  const thousandths = (amount * THOUSANDTHS + unit / 2n) / unit;
-  const value = Number(thousandths) / Number(THOUSANDTHS);
+  const value = Number((amount * PARTS) / unit) / Number(PARTS);
   return value.toLocaleString("en-US", { maximumSignificantDigits: value >= 100 ? 4 : 3 });
 }
 

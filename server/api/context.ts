@@ -10,7 +10,7 @@ import type { Readiness } from "#server/functions/readiness.ts";
 import { systemClock, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { createLog, type Log } from "#server/std/log.ts";
-import { CLIENT_ADDRESS_HEADER } from "#server/console/client-address.ts";
+import { CLIENT_ADDRESS_HEADER } from "#server/auth/noted-headers.ts";
 import { runtimeReadiness } from "./runtime-client.ts";
 
 /** What the console process is made of. */

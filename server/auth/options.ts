@@ -4,7 +4,7 @@ import GitHubProvider from "next-auth/providers/github";
 import GoogleProvider from "next-auth/providers/google";
 import { signInWithProvider } from "#server/accounts/identity.ts";
 import { signIn } from "#server/accounts/sign-in.ts";
-import { CLIENT_ADDRESS_HEADER } from "#server/console/client-address.ts";
+import { CLIENT_ADDRESS_HEADER } from "#server/auth/noted-headers.ts";
 import type { Db } from "#server/db/client.ts";
 import type { ConsoleEnv } from "#server/env.ts";
 import type { Clock } from "#server/std/clock.ts";

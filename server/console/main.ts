@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import next from "next";
 import { EnvError, readConsoleEnv, type ConsoleEnv } from "#server/env.ts";
 import { errnoOf } from "#server/std/fault.ts";
-import { CLIENT_ADDRESS_HEADER, clientAddress } from "./client-address.ts";
+import { noteRequest } from "#server/auth/noted-headers.ts";
 
 const CLOSE_MS_MAX = 4_000;
 
@@ -28,7 +28,7 @@ async function serve(env: ConsoleEnv): Promise<void> {
   await app.prepare();
   const handle = app.getRequestHandler();
   answer = (req, res) => {
-    req.headers[CLIENT_ADDRESS_HEADER] = clientAddress(req, env.TRUST_PROXY);
+    noteRequest(req, { isBehindProxy: env.TRUST_PROXY });
     void handle(req, res);
   };
   const end = async () => {

@@ -8,7 +8,7 @@ import { Input } from "#app/_ui/input.tsx";
 import { Notice } from "#app/_ui/notice.tsx";
 import { signInWithPassword } from "../password-sign-in.ts";
 
-export function SignInForm({ initialFailure }: { initialFailure: string | null }) {
+export function SignInForm({ initialFailure, nextPath }: { initialFailure: string | null; nextPath: string | null }) {
   const [notice, setNotice] = useState(initialFailure);
   const [missing, setMissing] = useState<"email" | "password" | null>(null);
   const submit = useMutation({
@@ -17,7 +17,7 @@ export function SignInForm({ initialFailure }: { initialFailure: string | null }
       setNotice(refusal);
       if (refusal !== null) return false;
       // The page itself knows where a signed-in visitor belongs.
-      window.location.assign("/sign-in");
+      window.location.assign(nextPath ?? "/sign-in");
       return true;
     },
   });
