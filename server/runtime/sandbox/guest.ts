@@ -51,9 +51,12 @@ async function guard(request, ctx, handle) {
   return current.run(call, async () => {
     try {
       const response = await handle();
-      // workerd closes on a body that nobody read, and the answer would be lost with the connection.
-      if (request.body !== null && !request.bodyUsed) await request.body.pipeTo(new WritableStream()).catch(() => {});
-      if (response instanceof Response) return response;
+      if (response instanceof Response) {
+        const unread = request.body !== null && !request.bodyUsed && !request.body.locked && response.body !== request.body;
+        // workerd closes on a large body that nobody reads, and the answer would be lost with the connection.
+        if (unread) await request.body.pipeTo(new WritableStream()).catch(() => {});
+        return response;
+      }
       throw new TypeError("fetch() must return a Response, but it returned " + (response === null ? "null" : typeof response));
     } catch (error) {
       console.error("Uncaught", error instanceof Error ? error.stack ?? String(error) : error);

@@ -35,7 +35,7 @@ function PlainEditor({ files, activePath, readOnly, onEdit }: Props) {
   return (
     <textarea
       aria-label={`Editor: ${activePath}`}
-      className="size-full resize-none bg-transparent p-3 font-mono text-sm"
+      className="absolute inset-0 size-full resize-none bg-transparent p-3 font-mono text-sm"
       spellCheck={false}
       readOnly={readOnly}
       value={files.find((file) => file.path === activePath)?.content ?? ""}
@@ -79,7 +79,7 @@ function MonacoEditor(props: Props & { monaco: Monaco }) {
     return () => declared.dispose();
   }, [monaco, packages]);
 
-  return <div ref={container} className="size-full" />;
+  return <div ref={container} className="absolute inset-0" />;
 }
 
 const EDITOR_OPTIONS = {

@@ -1,8 +1,10 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { useTRPC } from "#app/_trpc/client.tsx";
 import { Badge } from "#app/_ui/badge.tsx";
+import { classNames } from "#app/_ui/class-names.ts";
 import { Notice } from "#app/_ui/notice.tsx";
 import { formatBytes, formatCpu } from "#app/_ui/quantity.ts";
 import { LogLines } from "../_logs/log-lines.tsx";
@@ -47,7 +49,7 @@ export function RunAnswer(props: { organization: string; name: string; result: R
 function Figures({ answer, record }: { answer: Answered; record: RunResult["record"] }) {
   const label = record ? outcomeLabel(record.outcome) : null;
   return (
-    <dl className="grid grid-cols-2 gap-x-4 gap-y-1.5 text-[13px] sm:grid-cols-3 xl:grid-cols-2">
+    <dl className="grid grid-cols-2 gap-x-4 gap-y-1.5 text-[13px]">
       <Figure label="Status">
         <Badge tone={statusTone(answer.status)}>{answer.status}</Badge>
         {label ? <span className="ml-1.5 text-xs text-muted">{label}</span> : null}
@@ -57,8 +59,10 @@ function Figures({ answer, record }: { answer: Answered; record: RunResult["reco
           <Figure label="Wall time">{wallTime(record.wallUs)}</Figure>
           <Figure label="CPU time">{formatCpu(record.cpuNs)}</Figure>
           <Figure label="Bytes out">{formatBytes(record.egressBytes)}</Figure>
-          <Figure label="Cost">{record.cost}</Figure>
           <Figure label="Start">{record.coldStart ? "cold" : "warm"}</Figure>
+          <Figure label="Cost" className="col-span-full">
+            {record.cost}
+          </Figure>
         </>
       ) : (
         <div className="col-span-full text-muted">
@@ -69,9 +73,9 @@ function Figures({ answer, record }: { answer: Answered; record: RunResult["reco
   );
 }
 
-function Figure({ label, children }: { label: string; children: React.ReactNode }) {
+function Figure({ label, className, children }: { label: string; className?: string; children: ReactNode }) {
   return (
-    <div className="flex items-baseline justify-between gap-2 border-b pb-1">
+    <div className={classNames("flex flex-wrap items-baseline justify-between gap-x-2 border-b pb-1", className)}>
       <dt className="text-muted">{label}</dt>
       <dd className="tabular-nums">{children}</dd>
     </div>

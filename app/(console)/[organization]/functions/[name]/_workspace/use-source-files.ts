@@ -1,10 +1,12 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { firstPath, readDraft, sameFiles, writeDraft, type SourceFile } from "./draft.ts";
 
 const DRAFT_DELAY_MS = 300;
 
 export type SourceFiles = {
   files: SourceFile[];
+  /** The files with the very last key that was typed, which those on the screen may trail. */
+  latest(): SourceFile[];
   activePath: string;
   /** Moves on when the files were replaced as a whole and not by typing: only then must the editor take them over. */
   generation: number;
@@ -27,7 +29,12 @@ export function useSourceFiles(options: {
   isDeployed: boolean;
 }): SourceFiles {
   const { organization, name, initial, isDeployed } = options;
-  const [files, setFiles] = useState(initial);
+  const [files, setShown] = useState(initial);
+  const latest = useRef(initial);
+  const setFiles = (change: (now: SourceFile[]) => SourceFile[]) => {
+    latest.current = change(latest.current);
+    setShown(latest.current);
+  };
   const [deployed, setDeployed] = useState<readonly SourceFile[] | null>(isDeployed ? initial : null);
   const [activePath, setActivePath] = useState(() => firstPath(initial));
   const [generation, setGeneration] = useState(0);
@@ -37,7 +44,8 @@ export function useSourceFiles(options: {
   useEffect(() => {
     const draft = readDraft(organization, name);
     if (!draft) return;
-    setFiles(draft);
+    latest.current = draft;
+    setShown(draft);
     setGeneration((now) => now + 1);
     setActivePath(firstPath(draft));
   }, [organization, name]);
@@ -51,6 +59,7 @@ export function useSourceFiles(options: {
 
   return {
     files,
+    latest: () => latest.current,
     activePath: files.some((file) => file.path === activePath) ? activePath : firstPath(files),
     generation,
     isChanged,
@@ -71,7 +80,7 @@ export function useSourceFiles(options: {
       writeDraft(organization, name, null);
     },
     discard() {
-      if (deployed) setFiles([...deployed]);
+      if (deployed) setFiles(() => [...deployed]);
       setGeneration((now) => now + 1);
       writeDraft(organization, name, null);
     },

@@ -37,7 +37,7 @@ export function Workspace({ organization, name, files: initial, versionNumber }:
     }),
   );
   const startDeploy = () => {
-    if (!deploy.isPending) deploy.mutate({ organizationSlug: organization, name, files });
+    if (!deploy.isPending) deploy.mutate({ organizationSlug: organization, name, files: source.latest() });
   };
   useSaveKey(startDeploy);
 
@@ -66,7 +66,7 @@ export function Workspace({ organization, name, files: initial, versionNumber }:
           </div>
           <div className="flex min-h-0 flex-1 flex-col sm:flex-row">
             <FileList source={source} />
-            <div className="h-[26rem] min-w-0 shrink-0 sm:h-[34rem] sm:flex-1 sm:shrink">
+            <div className="relative h-[26rem] min-w-0 shrink-0 sm:h-auto sm:min-h-[34rem] sm:flex-1 sm:shrink">
               <CodeEditor
                 files={files}
                 generation={source.generation}
