@@ -10,6 +10,7 @@ import type { ConsoleEnv } from "#server/env.ts";
 import type { Clock } from "#server/std/clock.ts";
 import { Fault } from "#server/std/fault.ts";
 import type { Log } from "#server/std/log.ts";
+import { authCookies } from "./cookies.ts";
 
 declare module "next-auth" {
   interface Session {
@@ -31,6 +32,7 @@ export function authOptions(tools: Tools): NextAuthOptions {
     secret: env.NEXTAUTH_SECRET,
     session: { strategy: "jwt" },
     useSecureCookies: env.NEXTAUTH_URL.startsWith("https://"),
+    cookies: authCookies(env.NEXTAUTH_URL),
     pages: { signIn: "/sign-in", error: "/sign-in", newUser: "/new" },
     providers: providers(tools),
     callbacks: {
@@ -57,7 +59,9 @@ export function authOptions(tools: Tools): NextAuthOptions {
       },
     },
     logger: {
-      error: (code, metadata) => log.error({ code, metadata }, "sign-in failed"),
+      // A session that can't be read is anybody's to send: no error of ours, and not worth a line each time.
+      error: (code, metadata) =>
+        code === "JWT_SESSION_ERROR" ? log.debug({ code }, "a session could not be read") : log.error({ code, metadata }, "sign-in failed"),
       warn: (code) => log.debug({ code }, "next-auth warning"),
       debug: () => {},
     },

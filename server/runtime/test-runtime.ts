@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { request } from "undici";
 import { defaultLimits, type FunctionLimits } from "#server/contract/limits.ts";
 import { readiness, readinessPath, refreshPath, type Readiness } from "#server/contract/prepare.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
+import { freePort } from "#server/std/free-port.ts";
 import { newId } from "#server/std/id.ts";
 
 const INTERNAL_SECRET = "a secret of tests, long enough to pass";
@@ -131,17 +131,6 @@ async function deploy(
     db.$executeRaw`SELECT pg_notify('sluice_function', ${functionId})`,
   ]);
   return { host: `${name}--acme.localhost`, functionId, versionId, organizationId };
-}
-
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return address.port;
 }
 
 /** Asks again until the answer passes, 10 s at most. */
