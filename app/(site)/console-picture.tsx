@@ -64,7 +64,7 @@ function Drawing() {
               ["Wall time", "3.1 ms"],
               ["CPU time", "0.42 ms"],
               ["Egress", "214 B"],
-              ["Cost", "$0.000000309"],
+              ["Cost", "$0.00000031"],
             ].map(([label, value]) => (
               <div key={label} className="rounded-md border bg-surface px-2 py-1">
                 <dt className="text-muted">{label}</dt>

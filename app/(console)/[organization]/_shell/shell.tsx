@@ -61,7 +61,7 @@ export function Shell({
           <Navigation organizationSlug={organization.slug} pathname={pathname} />
         </div>
         <main id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
-          <div className="mx-auto w-full max-w-6xl px-4 py-5 sm:px-6">{children}</div>
+          <div className="mx-auto w-full max-w-7xl px-4 py-5 sm:px-6">{children}</div>
         </main>
       </div>
     </div>

@@ -79,11 +79,13 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
             installation a Stripe key.
           </p>
         </Section>
-        <Section title="Invoices">
-          <p className="text-[13px] text-muted">
-            None. An invoice appears here when a month costs something; on {plan.title} none does.
-          </p>
-        </Section>
+        <div className="lg:col-span-2">
+          <Section title="Invoices">
+            <p className="text-[13px] text-muted">
+              None. An invoice appears here when a month costs something; on {plan.title} none does.
+            </p>
+          </Section>
+        </div>
       </div>
     </>
   );
