@@ -31,7 +31,7 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
         actions={
           functions && functions.length > 0 ? (
             <Button asChild variant="primary">
-              <Link href={`${functionsHref}?new=1`}>
+              <Link href={functionsHref}>
                 <Plus aria-hidden /> New function
               </Link>
             </Button>
@@ -57,7 +57,7 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
           title="Write your first function"
           action={
             <Button asChild variant="primary">
-              <Link href={`${functionsHref}?new=1`}>
+              <Link href={functionsHref}>
                 <Plus aria-hidden /> New function
               </Link>
             </Button>
