@@ -21,8 +21,9 @@ const call = {
 };
 
 /**
- * What the journal holds. START, CHECKPOINT and END of one call carry the same seq, and each carries the call so far,
- * whole: the last one there is says all. A CHECKPOINT without END is a call that the platform lost.
+ * What the journal holds. CHECKPOINT and END of one call carry the same seq, and each carries the call so far, whole: the
+ * last one there is says all. A CHECKPOINT without END is a call that the platform lost. A START says that every call
+ * up to its number has begun; calls that begin close together share one.
  */
 export const journalRecord = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("start"), seq: count }),

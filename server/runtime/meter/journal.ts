@@ -27,8 +27,10 @@ export class Journal {
   #segment = 0;
   #segmentBytes = 0;
   #nextSeq = 1;
-  /** Encoded, not yet written: STARTs that wait for company, or everything while the disk refuses. */
+  /** Encoded, not yet written: for a moment, or everything while the disk refuses. */
   #pending = "";
+  /** The last call that has begun and whose START isn't written; 0 when there is none. */
+  #startedSeq = 0;
   #startTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #failing = false;
@@ -61,29 +63,41 @@ export class Journal {
     return this.#nextSeq++;
   }
 
-  /** A call begins. Written within 5 ms, or with the next record. */
+  /** A call begins. Written within 5 ms, or with the next record; one START speaks for all that began before it. */
   start(seq: number): void {
-    this.#pending += encodeRecord({ kind: "start", seq });
-    this.#startTimer ??= setTimeout(() => this.#write(), START_DELAY_MS);
+    this.#startedSeq = seq;
+    this.#startTimer ??= setTimeout(() => this.#writeStart(), START_DELAY_MS);
   }
 
   /** In the kernel's hands when this returns, unless the disk refuses; then it is kept and tried again. */
   append(record: JournalRecord): void {
+    this.#addStart();
     this.#pending += encodeRecord(record);
     if (!this.#failing) this.#write();
   }
 
   /** Writes and syncs what is left. */
   async close(): Promise<void> {
+    this.#addStart();
     this.#write();
+    clearTimeout(this.#startTimer);
     clearTimeout(this.#syncTimer);
     await new Promise<void>((resolve) => fdatasync(this.#fd, () => resolve()));
     closeSync(this.#fd);
   }
 
-  #write(): void {
-    clearTimeout(this.#startTimer);
+  #writeStart(): void {
     this.#startTimer = undefined;
+    this.#addStart();
+    if (!this.#failing) this.#write();
+  }
+
+  #addStart(): void {
+    if (this.#startedSeq > 0) this.#pending += encodeRecord({ kind: "start", seq: this.#startedSeq });
+    this.#startedSeq = 0;
+  }
+
+  #write(): void {
     if (this.#pending === "") return;
     const bytes = Buffer.from(this.#pending);
     try {
