@@ -21,6 +21,7 @@ const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,
+  logging: { incomingRequests: false },
   serverExternalPackages: ["@prisma/client", "@prisma/adapter-pg", "@node-rs/argon2", "pg", "pino", "esbuild", "koffi"],
   headers: async () => [
     {

@@ -10,8 +10,10 @@ export function noteRequest(req: IncomingMessage, options: { isBehindProxy: bool
   req.headers[PATH_HEADER] = req.url?.split("?")[0] ?? "/";
 }
 
+type Peer = Pick<IncomingMessage, "headers"> & { socket: { remoteAddress?: string | undefined } };
+
 /** The peer of the connection; behind a proxy that we were told to trust, the last address that it noted itself. */
-export function clientAddress(req: Pick<IncomingMessage, "headers" | "socket">, isBehindProxy: boolean): string {
+export function clientAddress(req: Peer, isBehindProxy: boolean): string {
   const noted = req.headers["x-forwarded-for"];
   const last = isBehindProxy ? String(noted ?? "").split(",").at(-1)?.trim() : undefined;
   return last || req.socket.remoteAddress || "unknown";

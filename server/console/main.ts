@@ -9,8 +9,9 @@ import { noteRequest } from "#server/auth/noted-headers.ts";
 
 const CLOSE_MS_MAX = 4_000;
 
-// Next reports through console.log; stdout belongs to the ready line.
+// Next reports through console.log, and to its makers unless told not to; stdout belongs to the ready line.
 globalThis.console = new Console(process.stderr, process.stderr);
+process.env["NEXT_TELEMETRY_DISABLED"] = "1";
 
 try {
   await serve(readConsoleEnv());
