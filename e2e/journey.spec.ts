@@ -11,6 +11,7 @@ const password = "correct horse battery staple";
 test.describe.configure({ mode: "serial" });
 
 let page: Page;
+test.use({ actionTimeout: 15_000 });
 test.beforeAll(async ({ browser }) => {
   page = await browser.newPage({ baseURL: consoleUrl, viewport: { width: 1360, height: 850 }, colorScheme: "light" });
 });
@@ -105,7 +106,9 @@ test("Usage counts requests, CPU, egress and cost of the month, from the ledger"
   await page.getByRole("navigation").getByRole("link", { name: "Usage", exact: true }).click();
   const table = page.getByRole("table", { name: "Usage", exact: true });
   for (const meter of ["Requests", "CPU time", "Egress", "Storage"]) await expect(table.getByRole("row", { name: new RegExp(meter) })).toBeVisible();
-  await expect(table.getByRole("row", { name: /Requests/ })).toContainText(/\b1\d\b/);
+  // The calls above are ten; a browser may ask for the icon of an address besides.
+  const counted = table.getByRole("row", { name: /Requests/ }).getByRole("cell").first();
+  await expect(counted).toHaveText(/^1[01]$/);
   await expect(page.getByRole("table", { name: /function/i })).toContainText("hello");
 });
 
@@ -121,7 +124,7 @@ test("a function with an npm dependency deploys and answers", async () => {
 });
 
 test("signing out ends the session; a wrong password is told at once, the right one leads back", async () => {
-  await page.getByRole("button", { name: /ada lovelace/i }).click();
+  await page.getByRole("button", { name: "Account" }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await expect(page).not.toHaveURL(/acme/);
   await page.goto("/sign-in");
