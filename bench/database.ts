@@ -9,12 +9,14 @@ const ORGANIZATION_SLUG = "bench";
 /** Under this load workerd holds 200 to 290 MB of what V8 has yet to collect, bare workerd too: the default of 128 would end it. */
 const MEMORY_MB_MAX = 384;
 
+export type DeployedFunction = { functionId: Id<"function">; host: string };
+
 /** An embedded Postgres of the bench's own, with one organization. */
 export type BenchDatabase = AsyncDisposable & {
   db: Db;
   url: string;
   organizationId: Id<"organization">;
-  addFunction(name: string, bundle: string): Promise<{ functionId: Id<"function">; host: string }>;
+  addFunction(name: string, bundle: string): Promise<DeployedFunction>;
 };
 
 export async function openDatabase(dir: string): Promise<BenchDatabase> {
@@ -36,7 +38,7 @@ export async function openDatabase(dir: string): Promise<BenchDatabase> {
 }
 
 /** Straight into the tables, as a deploy would have left it; a runtime that starts later finds it. */
-async function addFunction(db: Db, of: { organizationId: Id<"organization">; name: string; bundle: string }) {
+async function addFunction(db: Db, of: { organizationId: Id<"organization">; name: string; bundle: string }): Promise<DeployedFunction> {
   const { organizationId, name, bundle } = of;
   const functionId = newId("function");
   const versionId = newId("version");

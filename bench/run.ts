@@ -29,6 +29,7 @@ async function measure(): Promise<Results> {
   progress("starting Postgres, two runtimes, workerd and a Node server");
   await using database = await openDatabase(dir);
   const { host } = await database.addFunction("hello", helloBundle);
+  const edited = await database.addFunction("edited", helloBundle);
   const coldHosts = await addColdFunctions(database);
   const bare = await BareWorkerd.prepare(dir);
   await using platform = await startPlatform(database, { dir: join(dir, "runtime") });
@@ -45,7 +46,7 @@ async function measure(): Promise<Results> {
   progress("cold starts: gateway, bare workerd, in turns");
   const cold = await measureCold(coldHosts, { platform, emptyPool, bare });
   progress("save to live");
-  const save = await measureSaveToLive(database, platform, dir);
+  const save = await measureSaveToLive(edited, { database, platform, dir });
   return { warm, cold, save, workerdVersion: await bare.version(), durationS: (performance.now() - beganAt) / 1000 };
 }
 

@@ -6,8 +6,7 @@ import { deploy, type DeployTimings, type DeployTools } from "#server/functions/
 import { createPackages } from "#server/functions/packages.ts";
 import { newId } from "#server/std/id.ts";
 import { spread, type Spread } from "./cold.ts";
-import type { BenchDatabase } from "./database.ts";
-import { helloBundle } from "./hello-function.ts";
+import type { BenchDatabase, DeployedFunction } from "./database.ts";
 import { callOnce } from "./load.ts";
 import { median } from "./percentile.ts";
 import type { Platform } from "./platform-under-test.ts";
@@ -38,13 +37,15 @@ export default {
   return [{ path: "src/index.ts", content }];
 }
 
-export async function measureSaveToLive(database: BenchDatabase, platform: Platform, dir: string): Promise<SaveResult> {
+/** Saves edit after edit of a function that serves already. */
+export async function measureSaveToLive(edited: DeployedFunction, parts: { database: BenchDatabase; platform: Platform; dir: string }): Promise<SaveResult> {
+  const { database, platform, dir } = parts;
   const tools: DeployTools = {
     db: database.db,
     readiness: runtimeReadiness(platform.internal),
     packages: createPackages({ dir: join(dir, "packages"), environment: readNpmEnvironment() }),
   };
-  const { functionId, host } = await database.addFunction("edited", helloBundle);
+  const { functionId, host } = edited;
   const { organizationId } = database;
   const userId = newId("user");
   const samples: { liveMs: number; deployMs: number; timings: DeployTimings }[] = [];
