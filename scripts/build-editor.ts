@@ -60,7 +60,14 @@ async function main(): Promise<void> {
 
 async function buildInto(outdir: string): Promise<void> {
   await mkdir(outdir, { recursive: true });
-  const shared = { bundle: true, minify: true, outdir, logLevel: "warning", loader: { ".ttf": "file" }, legalComments: "none" } as const;
+  const shared = {
+    bundle: true,
+    minify: true,
+    outdir,
+    logLevel: "warning",
+    loader: { ".ttf": "file" },
+    legalComments: "none",
+  } as const;
   await build({
     ...shared,
     entryPoints: { monaco: join(monaco, "esm/vs/index.js") },

@@ -26,14 +26,19 @@ test("a call reaches the function by its host, and comes back with all its heade
     status: 200,
     body: { encoding: "text", content: "GET hello--acme.localhost:8787 /a?b=c", truncated: false },
   });
-  if (answer.kind === "answered") expect(answer.headers.filter(({ name }) => name.toLowerCase() === "set-cookie")).toHaveLength(2);
+  if (answer.kind === "answered")
+    expect(answer.headers.filter(({ name }) => name.toLowerCase() === "set-cookie")).toHaveLength(2);
 });
 
 test("an answer beyond 1 MB is cut and says so; binary comes as base64; a redirect is not followed", async () => {
   using long = await gateway((_, res) => res.end("é".repeat(1024 * 1024)));
-  expect(await callFunction({ ...long, host: "h" }, get)).toMatchObject({ body: { encoding: "text", truncated: true } });
+  expect(await callFunction({ ...long, host: "h" }, get)).toMatchObject({
+    body: { encoding: "text", truncated: true },
+  });
   using binary = await gateway((_, res) => res.end(Buffer.from([0xff, 0x00])));
-  expect(await callFunction({ ...binary, host: "h" }, get)).toMatchObject({ body: { encoding: "base64", content: "/wA=" } });
+  expect(await callFunction({ ...binary, host: "h" }, get)).toMatchObject({
+    body: { encoding: "base64", content: "/wA=" },
+  });
   using redirect = await gateway((_, res) => res.writeHead(302, { location: "http://127.0.0.1:1/" }).end());
   expect(await callFunction({ ...redirect, host: "h" }, get)).toMatchObject({ kind: "answered", status: 302 });
 });

@@ -17,7 +17,12 @@ export const functionCall = z.object({
     .max(8000)
     .regex(/^\/[\x21-\x7e]*$/, "A path begins with / and holds no spaces; write %20 for one"),
   headers: z
-    .array(z.object({ name: z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/), value: z.string().regex(/^[\t\x20-\x7e\x80-\xff]{0,8000}$/) }))
+    .array(
+      z.object({
+        name: z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/),
+        value: z.string().regex(/^[\t\x20-\x7e\x80-\xff]{0,8000}$/),
+      }),
+    )
     .max(100)
     .default([]),
   body: z
@@ -40,15 +45,19 @@ export type FunctionAnswer =
 const agent = new Agent({ connections: 50, headersTimeout: ANSWER_MS_MAX, bodyTimeout: ANSWER_MS_MAX });
 
 /** Calls a function through the gateway, as anyone would. */
-export async function callFunction(to: { gatewayPort: number; host: string }, call: FunctionCall): Promise<FunctionAnswer> {
+export async function callFunction(
+  to: { gatewayPort: number; host: string },
+  call: FunctionCall,
+): Promise<FunctionAnswer> {
   try {
     const answer = await agent.request({
       origin: `http://127.0.0.1:${to.gatewayPort}`,
       path: call.path,
       method: call.method,
-      headers: [...call.headers.filter(({ name }) => name.toLowerCase() !== "host"), { name: "host", value: to.host }].flatMap(
-        ({ name, value }) => [name, value],
-      ),
+      headers: [
+        ...call.headers.filter(({ name }) => name.toLowerCase() !== "host"),
+        { name: "host", value: to.host },
+      ].flatMap(({ name, value }) => [name, value]),
       body: call.body === "" ? null : call.body,
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
       responseHeaders: "raw",

@@ -42,13 +42,24 @@ export const functionRouter = router({
   list: organizationProcedure("functions:read").query(async ({ ctx }) => {
     const { slug: organizationSlug, id } = ctx.organization;
     const functions = await listFunctions(ctx.db, id);
-    return functions.map((each) => ({ ...each, url: functionUrl(ctx.env, { functionName: each.name, organizationSlug }) }));
+    return functions.map(({ id: functionId, name, createdAt, deployedAt }) => ({
+      id: functionId,
+      name,
+      createdAt,
+      deployedAt,
+      url: functionUrl(ctx.env, { functionName: name, organizationSlug }),
+    }));
   }),
 
   create: organizationProcedure("functions:write")
     .input(z.object({ name: z.string().max(1000), template: z.enum(templateNames) }))
     .mutation(({ ctx, input }) =>
-      createFunction(ctx, { organizationId: ctx.organization.id, userId: ctx.userId, name: input.name, template: input.template }),
+      createFunction(ctx, {
+        organizationId: ctx.organization.id,
+        userId: ctx.userId,
+        name: input.name,
+        template: input.template,
+      }),
     ),
 
   get: functionProcedure("functions:read").query(({ ctx }) => ({
@@ -93,7 +104,9 @@ export const functionRouter = router({
 
   metrics: functionProcedure("functions:read")
     .input(z.object({ hours: z.union([z.literal(1), z.literal(6), z.literal(24), z.literal(168)]) }))
-    .query(({ ctx, input }) => functionMetrics(ctx.db, { ...ctx.key, hours: input.hours, now: new Date(ctx.clock.nowMs()) })),
+    .query(({ ctx, input }) =>
+      functionMetrics(ctx.db, { ...ctx.key, hours: input.hours, now: new Date(ctx.clock.nowMs()) }),
+    ),
 
   run: functionProcedure("functions:write")
     .input(functionCall)

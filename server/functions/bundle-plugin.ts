@@ -14,11 +14,31 @@ const REQUIRED_BUILTIN = "required-builtin";
 const asked = { byPlugin: true };
 
 const loaders: Record<string, Loader> = {
-  ts: "ts", mts: "ts", cts: "ts", tsx: "tsx", js: "jsx", jsx: "jsx", mjs: "js", cjs: "js", json: "json",
-  txt: "text", html: "text", sql: "text", css: "text", md: "text", svg: "text", csv: "text", xml: "text",
+  ts: "ts",
+  mts: "ts",
+  cts: "ts",
+  tsx: "tsx",
+  js: "jsx",
+  jsx: "jsx",
+  mjs: "js",
+  cjs: "js",
+  json: "json",
+  txt: "text",
+  html: "text",
+  sql: "text",
+  css: "text",
+  md: "text",
+  svg: "text",
+  csv: "text",
+  xml: "text",
 };
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
-const TYPESCRIPT_OF: Record<string, string[]> = { ".js": [".ts", ".tsx"], ".jsx": [".tsx"], ".mjs": [".mts"], ".cjs": [".cts"] };
+const TYPESCRIPT_OF: Record<string, string[]> = {
+  ".js": [".ts", ".tsx"],
+  ".jsx": [".tsx"],
+  ".mjs": [".mts"],
+  ".cjs": [".cts"],
+};
 
 /**
  * Answers every import of a bundle. A tenant's file may import the tenant's files, its packages, and what the runtime provides;
@@ -59,10 +79,14 @@ async function resolveImport(
   if (path.startsWith("cloudflare:")) return { path, external: true };
   if (isBuiltin(path)) return builtin(path, kind);
   if (/^[a-z][a-z0-9+.-]*:/i.test(path) || path.startsWith("//")) {
-    return refuse(`"${path}" can't be imported. Import the function's own files, its npm packages, node:… or cloudflare:…`);
+    return refuse(
+      `"${path}" can't be imported. Import the function's own files, its npm packages, node:… or cloudflare:…`,
+    );
   }
   if (path.startsWith("/") || path.includes("\\") || path.includes("\0")) {
-    return refuse(`"${path}" is not one of the function's files. Use a relative path, such as "./${posix.basename(path)}"`);
+    return refuse(
+      `"${path}" is not one of the function's files. Use a relative path, such as "./${posix.basename(path)}"`,
+    );
   }
   if (namespace === PACKAGE) return resolvePackage(build, args, packagesDir);
   if (path.startsWith(".")) return resolveSource(path, importer, source);
@@ -101,7 +125,8 @@ async function resolveBare(
   packagesDir: string | null,
 ): Promise<OnResolveResult> {
   const name = packageName(args.path);
-  if (args.path.startsWith("#")) return refuse(`"${args.path}": imports of package.json are not supported; use a relative path`);
+  if (args.path.startsWith("#"))
+    return refuse(`"${args.path}": imports of package.json are not supported; use a relative path`);
   if (source.manifest.dependencies[name] === undefined) {
     return refuse(`"${name}" is not installed. Add it to package.json: { "dependencies": { "${name}": "latest" } }`);
   }
@@ -109,7 +134,10 @@ async function resolveBare(
 }
 
 function packageName(path: string): string {
-  return path.split("/").slice(0, path.startsWith("@") ? 2 : 1).join("/");
+  return path
+    .split("/")
+    .slice(0, path.startsWith("@") ? 2 : 1)
+    .join("/");
 }
 
 /** What was found in an install. Its folder is named by its content and never changes, so an answer holds for good. */
@@ -117,7 +145,11 @@ const found = new Map<string, Map<string, Promise<OnResolveResult>>>();
 const INSTALLS_REMEMBERED = 50;
 
 /** Asking takes a round trip and several looks at the disk for each import; a package like hono has a hundred. */
-async function resolvePackage(build: PluginBuild, args: OnResolveArgs, packagesDir: string | null): Promise<OnResolveResult> {
+async function resolvePackage(
+  build: PluginBuild,
+  args: OnResolveArgs,
+  packagesDir: string | null,
+): Promise<OnResolveResult> {
   if (packagesDir === null) return refuse(`"${args.path}" is not installed`);
   const answers = found.get(packagesDir) ?? new Map<string, Promise<OnResolveResult>>();
   if (!found.has(packagesDir)) {
@@ -137,8 +169,15 @@ async function resolvePackage(build: PluginBuild, args: OnResolveArgs, packagesD
 /** esbuild knows `exports`, conditions and main fields, so it is asked; what it finds counts only inside the install. */
 async function askForPackage(build: PluginBuild, args: OnResolveArgs, packagesDir: string): Promise<OnResolveResult> {
   const resolveDir = args.namespace === PACKAGE ? join(packagesDir, posix.dirname(args.importer)) : packagesDir;
-  const answer = await build.resolve(args.path, { kind: args.kind, resolveDir, importer: "", namespace: "file", pluginData: asked });
-  if (answer.errors.length > 0 || answer.path === "") return refuse(`"${args.path}" was not found in the installed packages`);
+  const answer = await build.resolve(args.path, {
+    kind: args.kind,
+    resolveDir,
+    importer: "",
+    namespace: "file",
+    pluginData: asked,
+  });
+  if (answer.errors.length > 0 || answer.path === "")
+    return refuse(`"${args.path}" was not found in the installed packages`);
   const inside = await pathInside(packagesDir, answer.path);
   if (inside === null) return refuse(`"${args.path}" leads outside the installed packages`);
   return { path: inside, namespace: PACKAGE, sideEffects: answer.sideEffects };
@@ -159,7 +198,9 @@ function load(path: string, contents: string): OnLoadResult {
   const extension = posix.extname(path).slice(1).toLowerCase();
   const loader = extension === "" ? "text" : loaders[extension];
   if (loader) return { contents, loader };
-  return refuse(`Files of the kind .${extension} can't be imported yet. Keep such data in a bucket, or as base64 in a .ts file`);
+  return refuse(
+    `Files of the kind .${extension} can't be imported yet. Keep such data in a bucket, or as base64 in a .ts file`,
+  );
 }
 
 function refuse(text: string): { errors: { text: string }[] } {

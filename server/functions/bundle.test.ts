@@ -13,9 +13,17 @@ beforeAll(async () => {
   packagesDir = await mkdtemp(join(tmpdir(), "sluice-bundle-"));
   secretFile = join(packagesDir, "..", `secret-${process.pid}.js`);
   await writeFile(secretFile, 'export default "TOP-SECRET";');
-  await writePackage("good", { main: "index.js" }, { "index.js": 'const fs = require("fs"); module.exports = { name: "good", fs };' });
+  await writePackage(
+    "good",
+    { main: "index.js" },
+    { "index.js": 'const fs = require("fs"); module.exports = { name: "good", fs };' },
+  );
   await writePackage("escape", { main: `../../../secret-${process.pid}.js` }, {});
-  await writePackage("climber", { main: "index.js" }, { "index.js": `export { default } from "../../../secret-${process.pid}.js";` });
+  await writePackage(
+    "climber",
+    { main: "index.js" },
+    { "index.js": `export { default } from "../../../secret-${process.pid}.js";` },
+  );
   await writePackage("linked", { main: "index.js" }, {});
   await symlink(secretFile, join(packagesDir, "node_modules/linked/index.js"));
 });
@@ -44,17 +52,22 @@ function bundleOne(code: string, more: Record<string, string> = {}) {
 
 describe("a bundle", () => {
   test("joins a tenant's files, with or without the ending in the import", async () => {
-    const result = await bundleOne('import { a } from "./a.js"; import text from "./b.txt"; import { c } from "./c"; export default { a, text, c };', {
-      "src/a.ts": "export const a: number = 41;",
-      "src/b.txt": "some text",
-      "src/c/index.tsx": "export const c = 43;",
-    });
+    const result = await bundleOne(
+      'import { a } from "./a.js"; import text from "./b.txt"; import { c } from "./c"; export default { a, text, c };',
+      {
+        "src/a.ts": "export const a: number = 41;",
+        "src/b.txt": "some text",
+        "src/c/index.tsx": "export const c = 43;",
+      },
+    );
     expect(result).toMatchObject({ kind: "bundled" });
     if (result.kind === "bundled") expect(result.code).toMatch(/41[\s\S]*some text[\s\S]*43/);
   });
 
   test("leaves what the runtime provides, and gives bare builtins their node: name", async () => {
-    const result = await bundleOne('import { DurableObject } from "cloudflare:workers"; import { join } from "path"; export default { DurableObject, join };');
+    const result = await bundleOne(
+      'import { DurableObject } from "cloudflare:workers"; import { join } from "path"; export default { DurableObject, join };',
+    );
     if (result.kind !== "bundled") throw new Error("not bundled");
     expect(result.code).toContain('from "node:path"');
     expect(result.code).toContain('from "cloudflare:workers"');
@@ -73,7 +86,15 @@ describe("a bundle", () => {
     const result = await bundleOne('export default {\n  "ü": 1, oops oops\n};');
     expect(result).toEqual({
       kind: "failed",
-      errors: [{ message: 'Expected "}" but found "oops"', file: "src/index.ts", line: 2, column: 16, lineText: '  "ü": 1, oops oops' }],
+      errors: [
+        {
+          message: 'Expected "}" but found "oops"',
+          file: "src/index.ts",
+          line: 2,
+          column: 16,
+          lineText: '  "ü": 1, oops oops',
+        },
+      ],
     });
   });
 

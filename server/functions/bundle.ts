@@ -1,4 +1,12 @@
-import { build, formatMessages, stop, type BuildFailure, type BuildOptions, type Message, type OutputFile } from "esbuild";
+import {
+  build,
+  formatMessages,
+  stop,
+  type BuildFailure,
+  type BuildOptions,
+  type Message,
+  type OutputFile,
+} from "esbuild";
 import { z } from "zod";
 import { messageOf } from "#server/std/fault.ts";
 import { PACKAGE, SOURCE, tenantFiles } from "./bundle-plugin.ts";
@@ -14,30 +22,35 @@ const ERRORS_MAX = 20;
 /** Makes one ES module of a function's files and its installed packages. */
 export async function bundle(source: Source, packagesDir: string | null): Promise<BundleResult> {
   try {
-    return bundled(await buildOrRetry({
-      entryPoints: [source.entry],
-      bundle: true,
-      write: false,
-      outfile: "worker.js",
-      format: "esm",
-      target: "esnext",
-      platform: "neutral",
-      conditions: ["workerd", "worker", "browser"],
-      mainFields: ["browser", "module", "main"],
-      define: { "process.env.NODE_ENV": '"production"' },
-      sourcemap: "external",
-      sourcesContent: false,
-      legalComments: "none",
-      charset: "utf8",
-      logLevel: "silent",
-      absPaths: [],
-      // Given, so that esbuild looks for no tsconfig.json on this machine; taken apart, because `extends` would read one.
-      tsconfigRaw: { compilerOptions: compilerOptions(source.files.get("tsconfig.json")) },
-      plugins: [tenantFiles(source, packagesDir)],
-    }));
+    return bundled(
+      await buildOrRetry({
+        entryPoints: [source.entry],
+        bundle: true,
+        write: false,
+        outfile: "worker.js",
+        format: "esm",
+        target: "esnext",
+        platform: "neutral",
+        conditions: ["workerd", "worker", "browser"],
+        mainFields: ["browser", "module", "main"],
+        define: { "process.env.NODE_ENV": '"production"' },
+        sourcemap: "external",
+        sourcesContent: false,
+        legalComments: "none",
+        charset: "utf8",
+        logLevel: "silent",
+        absPaths: [],
+        // Given, so that esbuild looks for no tsconfig.json on this machine; taken apart, because `extends` would read one.
+        tsconfigRaw: { compilerOptions: compilerOptions(source.files.get("tsconfig.json")) },
+        plugins: [tenantFiles(source, packagesDir)],
+      }),
+    );
   } catch (thrown) {
     if (isBuildFailure(thrown)) return { kind: "failed", errors: thrown.errors.slice(0, ERRORS_MAX).map(sourceError) };
-    return { kind: "failed", errors: [general(`The bundler gave up on this code: ${messageOf(thrown).split("\n")[0]}`)] };
+    return {
+      kind: "failed",
+      errors: [general(`The bundler gave up on this code: ${messageOf(thrown).split("\n")[0]}`)],
+    };
   }
 }
 
@@ -89,7 +102,10 @@ function bundled(files: OutputFile[]): BundleResult {
   if (!code || !map) throw new Error("esbuild returned no module");
   if (code.contents.byteLength > BUNDLE_BYTES_MAX) {
     const megabytes = (code.contents.byteLength / 1024 / 1024).toFixed(1);
-    return { kind: "failed", errors: [general(`The bundle has ${megabytes} MB; 10 MB is the most. Use fewer or smaller packages.`)] };
+    return {
+      kind: "failed",
+      errors: [general(`The bundle has ${megabytes} MB; 10 MB is the most. Use fewer or smaller packages.`)],
+    };
   }
   return { kind: "bundled", code: code.text, sourceMap: map.text };
 }
@@ -107,7 +123,11 @@ const tsconfig = z.object({
     .default({}),
 });
 
-type CompilerOptions = { [Option in keyof z.infer<typeof tsconfig>["compilerOptions"]]: NonNullable<z.infer<typeof tsconfig>["compilerOptions"][Option]> };
+type CompilerOptions = {
+  [Option in keyof z.infer<typeof tsconfig>["compilerOptions"]]: NonNullable<
+    z.infer<typeof tsconfig>["compilerOptions"][Option]
+  >;
+};
 
 /** What a tenant's tsconfig.json may decide. One that can't be read decides nothing: it is the editor's file more than ours. */
 function compilerOptions(text: string | undefined): CompilerOptions {
@@ -125,7 +145,8 @@ function compilerOptions(text: string | undefined): CompilerOptions {
 }
 
 function withoutUndefined(options: z.infer<typeof tsconfig>["compilerOptions"]): CompilerOptions {
-  const { jsx, jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators, useDefineForClassFields } = options;
+  const { jsx, jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators, useDefineForClassFields } =
+    options;
   return {
     ...(jsx === undefined ? {} : { jsx }),
     ...(jsxFactory === undefined ? {} : { jsxFactory }),

@@ -59,16 +59,32 @@ test("a function made from a template serves at once, as version 1", async () =>
 
 test("the same files are the same version, deployed again; others are the next", async () => {
   const key = await newFunction("again");
-  expect(await deploy(tools, { ...key, userId, files: answering("b") })).toMatchObject({ kind: "deployed", versionNumber: 2 });
-  expect(await deploy(tools, { ...key, userId, files: answering("c") })).toMatchObject({ kind: "deployed", versionNumber: 3 });
-  expect(await deploy(tools, { ...key, userId, files: answering("b") })).toMatchObject({ kind: "deployed", versionNumber: 2 });
-  expect((await listVersions(tools.db, key)).map(({ number, isActive }) => [number, isActive])).toEqual([[3, false], [2, true], [1, false]]);
+  expect(await deploy(tools, { ...key, userId, files: answering("b") })).toMatchObject({
+    kind: "deployed",
+    versionNumber: 2,
+  });
+  expect(await deploy(tools, { ...key, userId, files: answering("c") })).toMatchObject({
+    kind: "deployed",
+    versionNumber: 3,
+  });
+  expect(await deploy(tools, { ...key, userId, files: answering("b") })).toMatchObject({
+    kind: "deployed",
+    versionNumber: 2,
+  });
+  expect((await listVersions(tools.db, key)).map(({ number, isActive }) => [number, isActive])).toEqual([
+    [3, false],
+    [2, true],
+    [1, false],
+  ]);
 });
 
 test("a version that does not start is not stored, and its error is shown in the tenant's file", async () => {
   const key = await newFunction("broken");
   const files = [
-    { path: "src/index.ts", content: 'import { boom } from "./boom";\nexport default { fetch: () => new Response(boom) };\n' },
+    {
+      path: "src/index.ts",
+      content: 'import { boom } from "./boom";\nexport default { fetch: () => new Response(boom) };\n',
+    },
     { path: "src/boom.ts", content: 'type Unused = string;\nexport const boom = 1;\nthrow new Error("top");\n' },
   ];
   answer = { kind: "failed", message: "Uncaught Error: top", position: { line: 3, column: 7 } };
@@ -89,7 +105,9 @@ test("code that can't be bundled never reaches the runtime", async () => {
 
 test("deploys at once get numbers of their own, and the same content one version", async () => {
   const key = await newFunction("race");
-  const results = await Promise.all(["a", "b", "c", "c", "c", "d"].map((text) => deploy(tools, { ...key, userId, files: answering(text) })));
+  const results = await Promise.all(
+    ["a", "b", "c", "c", "c", "d"].map((text) => deploy(tools, { ...key, userId, files: answering(text) })),
+  );
   const numbers = results.map((result) => (result.kind === "deployed" ? result.versionNumber : result.kind));
   expect(new Set(numbers)).toEqual(new Set([2, 3, 4, 5]));
   expect(new Set([numbers[2], numbers[3], numbers[4]]).size).toBe(1);
@@ -139,7 +157,9 @@ test("an organization has at most 100 functions, however many are made at once",
     data: Array.from({ length: 98 }, (_, n) => ({ id: newId("function"), organizationId: strangersId, name: `f${n}` })),
   });
   const results = await Promise.allSettled(
-    ["a", "b", "c", "d"].map((name) => createFunction(tools, { organizationId: strangersId, userId, name, template: "hello" })),
+    ["a", "b", "c", "d"].map((name) =>
+      createFunction(tools, { organizationId: strangersId, userId, name, template: "hello" }),
+    ),
   );
   expect(results.filter((result) => result.status === "fulfilled")).toHaveLength(2);
   expect(await tools.db.function.count({ where: { organizationId: strangersId } })).toBe(100);
@@ -148,7 +168,9 @@ test("an organization has at most 100 functions, however many are made at once",
 test("a name is taken once, and a bad one is refused at its field", async () => {
   await newFunction("taken");
   const conflict = expect.objectContaining({ code: "conflict", field: "name" });
-  await expect(createFunction(tools, { organizationId, userId, name: "taken", template: "hello" })).rejects.toThrow(conflict);
+  await expect(createFunction(tools, { organizationId, userId, name: "taken", template: "hello" })).rejects.toThrow(
+    conflict,
+  );
   const invalid = expect.objectContaining({ code: "invalid", field: "name" });
   for (const name of ["", "A", "a--b", "-a", "\ud800", "ü", "a".repeat(31)]) {
     await expect(createFunction(tools, { organizationId, userId, name, template: "hello" })).rejects.toThrow(invalid);
@@ -157,6 +179,11 @@ test("a name is taken once, and a bad one is refused at its field", async () => 
 
 test.each(templateNames.filter((name) => name !== "json-api"))("the template %s bundles", async (template) => {
   answer = { kind: "ready", startMs: 1 };
-  const { firstDeploy } = await createFunction(tools, { organizationId, userId, name: `template-${template}`, template });
+  const { firstDeploy } = await createFunction(tools, {
+    organizationId,
+    userId,
+    name: `template-${template}`,
+    template,
+  });
   expect(firstDeploy).toMatchObject({ kind: "deployed", versionNumber: 1 });
 });

@@ -160,7 +160,13 @@ async function store(db: Db, request: DeployRequest, source: Source, built: Buil
       });
     }
     await activate(tx, { functionId, organizationId, versionId, userId, message: "" });
-    await recordAudit(tx, { organizationId, userId, action: "function.deployed", subject: functionId, detail: { number } });
+    await recordAudit(tx, {
+      organizationId,
+      userId,
+      action: "function.deployed",
+      subject: functionId,
+      detail: { number },
+    });
     return number;
   });
 }

@@ -33,13 +33,20 @@ export async function createFunction(
 ): Promise<Creation> {
   const { organizationId, userId, template } = request;
   const parsed = functionName.safeParse(request.name);
-  if (!parsed.success) throw new Fault("invalid", parsed.error.issues[0]?.message ?? "Choose another name", { field: "name" });
+  if (!parsed.success)
+    throw new Fault("invalid", parsed.error.issues[0]?.message ?? "Choose another name", { field: "name" });
   const name = parsed.data;
   const id = newId("function");
   await tools.db.$transaction(async (tx) => {
     await reservePlace(tx, organizationId, name);
     await tx.function.create({ data: { id, organizationId, name }, select: { id: true } });
-    await recordAudit(tx, { organizationId, userId, action: "function.created", subject: id, detail: { name, template } });
+    await recordAudit(tx, {
+      organizationId,
+      userId,
+      action: "function.created",
+      subject: id,
+      detail: { name, template },
+    });
   });
   const files = templateFiles(template);
   const firstDeploy = await deploy(tools, { organizationId, functionId: id, userId, files });
@@ -54,12 +61,19 @@ async function reservePlace(tx: Tx, organizationId: Id<"organization">, name: st
     throw new Fault("conflict", `There is already a function "${name}". Choose another name.`, { field: "name" });
   }
   if (taken.length >= FUNCTIONS_MAX) {
-    throw new Fault("too_many", `An organization has ${FUNCTIONS_MAX} functions at most. Delete one that is no longer used.`);
+    throw new Fault(
+      "too_many",
+      `An organization has ${FUNCTIONS_MAX} functions at most. Delete one that is no longer used.`,
+    );
   }
 }
 
 export async function listFunctions(db: Db, organizationId: Id<"organization">): Promise<FunctionSummary[]> {
-  const rows = await db.function.findMany({ where: { organizationId }, orderBy: { name: "asc" }, select: summaryColumns });
+  const rows = await db.function.findMany({
+    where: { organizationId },
+    orderBy: { name: "asc" },
+    select: summaryColumns,
+  });
   return rows.map(summary);
 }
 
@@ -94,7 +108,12 @@ export async function deleteFunction(db: Db, of: FunctionKey & { userId: Id<"use
   });
 }
 
-const summaryColumns = { id: true, name: true, createdAt: true, activeDeployment: { select: { createdAt: true } } } as const;
+const summaryColumns = {
+  id: true,
+  name: true,
+  createdAt: true,
+  activeDeployment: { select: { createdAt: true } },
+} as const;
 
 function summary(row: {
   id: string;

@@ -9,7 +9,11 @@ export type NpmResult =
   | { kind: "timed_out" }
   | { kind: "no_npm" };
 
-export type NpmRun = (request: { dir: string; environment: Record<string, string>; timeoutMs: number }) => Promise<NpmResult>;
+export type NpmRun = (request: {
+  dir: string;
+  environment: Record<string, string>;
+  timeoutMs: number;
+}) => Promise<NpmResult>;
 
 const OUTPUT_CHARACTERS_MAX = 100_000;
 

@@ -14,7 +14,10 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 function withDependencies(dependencies: Record<string, string>): Source {
   const manifest = JSON.stringify({ dependencies }, null, 2);
-  const reading = readSource([{ path: "index.js", content: "" }, { path: "package.json", content: manifest }]);
+  const reading = readSource([
+    { path: "index.js", content: "" },
+    { path: "package.json", content: manifest },
+  ]);
   if (reading.kind !== "read") throw new Error("not read");
   return reading.source;
 }
@@ -26,20 +29,48 @@ function packagesWith(npm: NpmRun, bytesMax?: number) {
 const never: NpmRun = () => Promise.reject(new Error("npm must not run"));
 
 test.each([
-  "git+https://example.com/a.git", "github:a/b", "a/b", "https://example.com/a.tgz", "file:../../etc", "../x", "./x", "~/x", "/etc",
-  "link:../x", "workspace:*", "npm:../x", "npm:a@file:../x", "npm:a@git://x", "1.0.0-a.tgz", "x.tar.gz", "c:/windows", "${HOME}",
+  "git+https://example.com/a.git",
+  "github:a/b",
+  "a/b",
+  "https://example.com/a.tgz",
+  "file:../../etc",
+  "../x",
+  "./x",
+  "~/x",
+  "/etc",
+  "link:../x",
+  "workspace:*",
+  "npm:../x",
+  "npm:a@file:../x",
+  "npm:a@git://x",
+  "1.0.0-a.tgz",
+  "x.tar.gz",
+  "c:/windows",
+  "${HOME}",
 ])("%j is no version of the registry and never reaches npm", async (wanted) => {
   const result = await packagesWith(never).install(withDependencies({ bad: wanted }));
   expect(result).toMatchObject({ kind: "failed", errors: [{ file: "package.json", line: 3, column: 5 }] });
 });
 
-test.each(["1.2.3", "^1.2.3", "~1", ">=1.2 <2", ">= 1.2", "1.x || 2.x", "1.2.3 - 2.3.4", "latest", "next", "*", "", "1.0.0-beta.1+b", "npm:other@^1", "npm:@a/b@2"])(
-  "%j is a version of the registry",
-  async (wanted) => {
-    const result = await packagesWith(async () => ({ kind: "done" })).install(withDependencies({ good: wanted }));
-    expect(result.kind).toBe("installed");
-  },
-);
+test.each([
+  "1.2.3",
+  "^1.2.3",
+  "~1",
+  ">=1.2 <2",
+  ">= 1.2",
+  "1.x || 2.x",
+  "1.2.3 - 2.3.4",
+  "latest",
+  "next",
+  "*",
+  "",
+  "1.0.0-beta.1+b",
+  "npm:other@^1",
+  "npm:@a/b@2",
+])("%j is a version of the registry", async (wanted) => {
+  const result = await packagesWith(async () => ({ kind: "done" })).install(withDependencies({ good: wanted }));
+  expect(result.kind).toBe("installed");
+});
 
 test("one dependency set is installed once, however many deploy it at the same time", async () => {
   let runs = 0;
@@ -55,7 +86,11 @@ test("one dependency set is installed once, however many deploy it at the same t
 });
 
 test("an install that fails or is too large leaves nothing behind, and the next try starts anew", async () => {
-  const failing = packagesWith(async () => ({ kind: "failed", stderr: "", stdout: '{"error":{"code":"E404","summary":"\'nope@1\' is not in this registry"}}' }));
+  const failing = packagesWith(async () => ({
+    kind: "failed",
+    stderr: "",
+    stdout: '{"error":{"code":"E404","summary":"\'nope@1\' is not in this registry"}}',
+  }));
   expect(await failing.install(withDependencies({ nope: "1" }))).toMatchObject({
     kind: "failed",
     errors: [{ message: "'nope@1' is not in the npm registry. Check its name.", file: "package.json", line: 3 }],

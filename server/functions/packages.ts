@@ -53,7 +53,13 @@ export function createPackages(options: PackagesOptions): Packages {
 
 function dependencyErrors(source: Source, dependencies: [string, string][]): SourceError[] {
   if (dependencies.length > DEPENDENCIES_MAX) {
-    return [inManifest(source, '"dependencies"', `${dependencies.length} dependencies are too many; ${DEPENDENCIES_MAX} is the most.`)];
+    return [
+      inManifest(
+        source,
+        '"dependencies"',
+        `${dependencies.length} dependencies are too many; ${DEPENDENCIES_MAX} is the most.`,
+      ),
+    ];
   }
   return dependencies.flatMap(([name, wanted]) => {
     const problem = dependencyProblem(name, wanted);
@@ -92,7 +98,12 @@ async function installOnce(
   await removeStale(options.dir);
   const dir = await mkdtemp(join(options.dir, `.installing-${randomBytes(4).toString("hex")}-`));
   try {
-    const manifest = { name: "function", version: "0.0.0", private: true, dependencies: Object.fromEntries(dependencies) };
+    const manifest = {
+      name: "function",
+      version: "0.0.0",
+      private: true,
+      dependencies: Object.fromEntries(dependencies),
+    };
     await writeFile(join(dir, "package.json"), JSON.stringify(manifest));
     const npm = options.npm ?? runNpm;
     const run = await npm({ dir, environment: options.environment, timeoutMs: options.timeoutMs ?? TIMEOUT_MS });
@@ -143,16 +154,22 @@ const npmError = z.object({
 
 function installProblem(run: Exclude<Awaited<ReturnType<NpmRun>>, { kind: "done" }>): string {
   if (run.kind === "no_npm") return "npm was not found on this server. Ask its operator to install Node with npm.";
-  if (run.kind === "timed_out") return "Installing the packages took too long and was stopped. Deploy again, or use fewer packages.";
+  if (run.kind === "timed_out")
+    return "Installing the packages took too long and was stopped. Deploy again, or use fewer packages.";
   const { code, summary, detail } = readNpmError(run);
   // The registry's address is the operator's business.
-  const text = summary.replace(/https?:\/\/\S+/g, "the registry").trim().slice(0, 300);
-  if (code === "E404") return `${quoted(`${summary} ${detail}`) ?? "A package"} is not in the npm registry. Check its name.`;
+  const text = summary
+    .replace(/https?:\/\/\S+/g, "the registry")
+    .trim()
+    .slice(0, 300);
+  if (code === "E404")
+    return `${quoted(`${summary} ${detail}`) ?? "A package"} is not in the npm registry. Check its name.`;
   if (code === "ETARGET") return `${text.replace(/\.$/, "")}. Choose a version that exists.`;
   if (/^(?:ENOTFOUND|ECONN|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ERR_SOCKET)/.test(code)) {
     return "The npm registry can't be reached from this server. Deploy again later, or ask its operator to check npm's registry setting.";
   }
-  if (code === "ERESOLVE") return "The packages want versions of each other that don't go together. Change their versions.";
+  if (code === "ERESOLVE")
+    return "The packages want versions of each other that don't go together. Change their versions.";
   return `npm could not install the packages (${code || "no code"}): ${text || "it gave no reason"}`;
 }
 
@@ -180,8 +197,11 @@ function mentioned(problem: string, dependencies: [string, string][]): string {
 function inManifest(source: Source, literal: string, message: string): SourceError {
   const text = source.files.get("package.json") ?? "";
   const rows = text.split("\n");
-  const row = Math.max(0, rows.findIndex((each) => each.includes(literal)));
-  return atLine("package.json", text, row + 1, Math.max(0, rows[row]?.indexOf(literal) ?? 0) + 1, message);
+  const row = Math.max(
+    0,
+    rows.findIndex((each) => each.includes(literal)),
+  );
+  return atLine("package.json", text, [row + 1, Math.max(0, rows[row]?.indexOf(literal) ?? 0) + 1], message);
 }
 
 async function exists(path: string): Promise<boolean> {

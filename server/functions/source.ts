@@ -69,20 +69,27 @@ export function pathProblem(path: string): string | null {
 function checkedFiles(sent: readonly SourceFile[]): Map<string, string> {
   if (sent.length === 0) throw new Fault("invalid", "A function needs at least one file. Add index.ts.");
   if (sent.length > FILES_MAX) {
-    throw new Fault("too_large", `${sent.length} files are too many. Keep to ${FILES_MAX}; bring libraries in as npm packages.`);
+    throw new Fault(
+      "too_large",
+      `${sent.length} files are too many. Keep to ${FILES_MAX}; bring libraries in as npm packages.`,
+    );
   }
   const files = new Map<string, string>();
   let bytes = 0;
   for (const { path, content } of sent) {
     const problem = pathProblem(path) ?? contentProblem(content);
     if (problem) throw new Fault("invalid", `${shown(path)}: ${problem}.`, { field: "files" });
-    if (files.has(path)) throw new Fault("invalid", `${shown(path)} is there twice. Rename or delete one.`, { field: "files" });
+    if (files.has(path))
+      throw new Fault("invalid", `${shown(path)} is there twice. Rename or delete one.`, { field: "files" });
     files.set(path, content);
     bytes += Buffer.byteLength(path) + Buffer.byteLength(content);
   }
   if (bytes > SOURCE_BYTES_MAX) {
     const megabytes = (bytes / 1024 / 1024).toFixed(1);
-    throw new Fault("too_large", `${megabytes} MB of source is too much. Keep to 10 MB; large data belongs into a bucket.`);
+    throw new Fault(
+      "too_large",
+      `${megabytes} MB of source is too much. Keep to 10 MB; large data belongs into a bucket.`,
+    );
   }
   refuseFilesAsFolders(files);
   return files;
@@ -106,28 +113,43 @@ function contentProblem(content: string): string | null {
 
 /** A path as a message may show it: whatever a tenant sent, no control character reaches a terminal or a page. */
 function shown(path: string): string {
-  return JSON.stringify(path.slice(0, PATH_BYTES_MAX).toWellFormed().replace(/[\p{Cc}\p{Cf}]/gu, "\uFFFD"));
+  return JSON.stringify(
+    path
+      .slice(0, PATH_BYTES_MAX)
+      .toWellFormed()
+      .replace(/[\p{Cc}\p{Cf}]/gu, "\uFFFD"),
+  );
 }
 
-function readManifest(text: string | undefined): { kind: "read"; manifest: Manifest } | { kind: "failed"; errors: SourceError[] } {
+function readManifest(
+  text: string | undefined,
+): { kind: "read"; manifest: Manifest } | { kind: "failed"; errors: SourceError[] } {
   if (text === undefined) return { kind: "read", manifest: { dependencies: {} } };
   try {
     const result = manifest.safeParse(JSON.parse(text));
     if (result.success) return { kind: "read", manifest: result.data };
     const issue = result.error.issues[0];
     const where = issue && issue.path.length > 0 ? `"${issue.path.join(".")}"` : "The file";
-    return { kind: "failed", errors: [atLine("package.json", text, 1, 1, `${where} is not of the right form: ${issue?.message}`)] };
+    return {
+      kind: "failed",
+      errors: [atLine("package.json", text, [1, 1], `${where} is not of the right form: ${issue?.message}`)],
+    };
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
     const place = /line (\d+) column (\d+)/.exec(thrown.message);
     const lines = text.split("\n");
-    const [line, column] = place ? [Number(place[1]), Number(place[2])] : [lines.length, (lines.at(-1) ?? "").length + 1];
-    return { kind: "failed", errors: [atLine("package.json", text, line, column, `This is not JSON: ${thrown.message}`)] };
+    const [line, column] = place
+      ? [Number(place[1]), Number(place[2])]
+      : [lines.length, (lines.at(-1) ?? "").length + 1];
+    return {
+      kind: "failed",
+      errors: [atLine("package.json", text, [line, column], `This is not JSON: ${thrown.message}`)],
+    };
   }
 }
 
 /** A complaint about one place of one file. */
-export function atLine(file: string, text: string, line: number, column: number, message: string): SourceError {
+export function atLine(file: string, text: string, [line, column]: [number, number], message: string): SourceError {
   return { message, file, line, column, lineText: text.split("\n")[line - 1]?.slice(0, 500) ?? null };
 }
 
@@ -142,5 +164,10 @@ function entryOf(files: ReadonlyMap<string, string>, { main }: Manifest): string
   if (files.has(path)) return path;
   const text = files.get("package.json") ?? "";
   const line = text.split("\n").findIndex((row) => row.includes('"main"')) + 1;
-  return atLine("package.json", text, Math.max(1, line), 1, `"main" names ${shown(main)}, but there is no such file.`);
+  return atLine(
+    "package.json",
+    text,
+    [Math.max(1, line), 1],
+    `"main" names ${shown(main)}, but there is no such file.`,
+  );
 }

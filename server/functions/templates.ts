@@ -18,5 +18,9 @@ export function templateFiles(name: TemplateName): SourceFile[] {
 }
 
 export function listTemplates(): { name: TemplateName; title: string; description: string }[] {
-  return templateNames.map((name) => ({ name, title: templates[name].title, description: templates[name].description }));
+  return templateNames.map((name) => ({
+    name,
+    title: templates[name].title,
+    description: templates[name].description,
+  }));
 }

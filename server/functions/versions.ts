@@ -35,7 +35,14 @@ export async function listVersions(db: Db, of: FunctionKey): Promise<VersionSumm
     FROM "version" v LEFT JOIN "user" u ON u.id = v.created_by
     WHERE v.function_id = ${of.functionId} ORDER BY v.number DESC LIMIT ${LISTED_MAX}`;
   const active = new Set(shares.parse(found.activeDeployment?.shares ?? []).map((share) => share.versionId));
-  return rows.map((row) => ({ ...row, id: asId("version", row.id), isActive: active.has(row.id) }));
+  return rows.map(({ id, number, createdAt, createdByName, bundleBytes }) => ({
+    id: asId("version", id),
+    number,
+    createdAt,
+    createdByName,
+    bundleBytes,
+    isActive: active.has(id),
+  }));
 }
 
 /** The files of a version; without a number, of the one that serves. Null while a function has no version. */
@@ -51,7 +58,10 @@ export async function versionSource(
   const [serving] = shares.parse(found.activeDeployment?.shares ?? []);
   if (of.number === undefined && !serving) return null;
   const version = await db.version.findFirst({
-    where: { functionId: of.functionId, ...(of.number === undefined ? { id: serving?.versionId ?? "" } : { number: of.number }) },
+    where: {
+      functionId: of.functionId,
+      ...(of.number === undefined ? { id: serving?.versionId ?? "" } : { number: of.number }),
+    },
     select: { number: true, source: true },
   });
   return version ? { number: version.number, files: sourceFiles.parse(version.source) } : null;
@@ -77,7 +87,13 @@ export async function rollBack(
   await db.$transaction(async (tx) => {
     await lockFunction(tx, of);
     await activate(tx, { ...of, versionId: version.id, message: `Rolled back to version ${number}` });
-    await recordAudit(tx, { organizationId, userId, action: "function.rolled_back", subject: functionId, detail: { number } });
+    await recordAudit(tx, {
+      organizationId,
+      userId,
+      action: "function.rolled_back",
+      subject: functionId,
+      detail: { number },
+    });
   });
   const finishedAt = performance.now();
   const timings = { packagesMs: 0, bundleMs: 0, startMs: result.startMs, storeMs: finishedAt - storeAt };

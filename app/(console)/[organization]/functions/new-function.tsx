@@ -75,7 +75,6 @@ function NewFunctionForm({ organization, templates }: { organization: string; te
             spellCheck={false}
             maxLength={60}
             placeholder="hello"
-            autoFocus
           />
         )}
       </Field>

@@ -16,7 +16,9 @@ export default async function FunctionsPage({ params }: { params: Promise<{ orga
   const { organization } = await params;
   const api = await caller();
   const input = { organizationSlug: organization };
-  const [functions, templates] = await orNotFound(Promise.all([api.function.list(input), api.function.templates(input)]));
+  const [functions, templates] = await orNotFound(
+    Promise.all([api.function.list(input), api.function.templates(input)]),
+  );
   const newFunction = <NewFunction organization={organization} templates={templates} />;
   return (
     <>
@@ -48,7 +50,12 @@ export default async function FunctionsPage({ params }: { params: Promise<{ orga
                     </Link>
                   </RowHeader>
                   <Cell>
-                    <a href={url} target="_blank" rel="noreferrer" className="font-mono text-[12.5px] text-muted hover:text-text hover:underline">
+                    <a
+                      href={url}
+                      target="_blank"
+                      rel="noreferrer"
+                      className="font-mono text-[12.5px] text-muted hover:text-text hover:underline"
+                    >
                       {url}
                     </a>
                   </Cell>

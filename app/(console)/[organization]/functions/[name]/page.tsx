@@ -5,7 +5,8 @@ import { Workspace } from "./_workspace/workspace.tsx";
 const EMPTY = [
   {
     path: "src/index.ts",
-    content: 'export default {\n  async fetch(request): Promise<Response> {\n    return new Response("Hello!\\n");\n  },\n} satisfies ExportedHandler;\n',
+    content:
+      'export default {\n  async fetch(request): Promise<Response> {\n    return new Response("Hello!\\n");\n  },\n} satisfies ExportedHandler;\n',
   },
 ];
 

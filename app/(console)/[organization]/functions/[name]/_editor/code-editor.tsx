@@ -52,7 +52,7 @@ function MonacoEditor(props: Props & { monaco: Monaco }) {
   useModels(props);
 
   useEffect(() => {
-    if (!container.current) return;
+    if (!container.current) return undefined;
     const created = monaco.editor.create(container.current, EDITOR_OPTIONS);
     setInstance(created);
     return () => created.dispose();
@@ -154,7 +154,10 @@ function markComplaint(monaco: Monaco, complaint: Complaint | null): void {
             startLineNumber: complaint.line,
             startColumn: complaint.column,
             endLineNumber: complaint.line,
-            endColumn: Math.max(complaint.column + 1, model.getLineMaxColumn(Math.min(complaint.line, model.getLineCount()))),
+            endColumn: Math.max(
+              complaint.column + 1,
+              model.getLineMaxColumn(Math.min(complaint.line, model.getLineCount())),
+            ),
           },
         ]
       : [];

@@ -44,8 +44,8 @@ function loadStyle(href: string): Promise<void> {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = href;
-  link.onload = () => resolve();
-  link.onerror = () => reject(new Error("The editor's style did not load"));
+  link.addEventListener("load", () => resolve());
+  link.addEventListener("error", () => reject(new Error("The editor's style did not load")));
   document.head.appendChild(link);
   return promise;
 }
@@ -64,7 +64,8 @@ declare const Buffer: any;
 `;
 
 function configureTypeScript(monaco: Monaco, workersTypes: string): void {
-  const { typescriptDefaults, javascriptDefaults, ScriptTarget, ModuleKind, ModuleResolutionKind, JsxEmit } = monaco.typescript;
+  const { typescriptDefaults, javascriptDefaults, ScriptTarget, ModuleKind, ModuleResolutionKind, JsxEmit } =
+    monaco.typescript;
   const shared = {
     target: ScriptTarget.ESNext,
     module: ModuleKind.ESNext,
@@ -95,13 +96,25 @@ function configureTypeScript(monaco: Monaco, workersTypes: string): void {
 }
 
 function defineThemes(monaco: Monaco): void {
-  monaco.editor.defineTheme("sluice-light", { base: "vs", inherit: true, rules: [], colors: { "editor.background": "#ffffff" } });
-  monaco.editor.defineTheme("sluice-dark", { base: "vs-dark", inherit: true, rules: [], colors: { "editor.background": "#0f1115" } });
+  monaco.editor.defineTheme("sluice-light", {
+    base: "vs",
+    inherit: true,
+    rules: [],
+    colors: { "editor.background": "#ffffff" },
+  });
+  monaco.editor.defineTheme("sluice-dark", {
+    base: "vs-dark",
+    inherit: true,
+    rules: [],
+    colors: { "editor.background": "#0f1115" },
+  });
 }
 
 /** Types of npm packages: those that the install has, or "anything" so that an import is no error. */
 export function declarePackages(monaco: Monaco, names: readonly string[]): { dispose(): void } {
-  const text = names.map((name) => `declare module ${JSON.stringify(name)};\ndeclare module ${JSON.stringify(`${name}/*`)};`).join("\n");
+  const text = names
+    .map((name) => `declare module ${JSON.stringify(name)};\ndeclare module ${JSON.stringify(`${name}/*`)};`)
+    .join("\n");
   const { typescriptDefaults, javascriptDefaults } = monaco.typescript;
   const libs = [typescriptDefaults, javascriptDefaults].map((defaults) =>
     defaults.addExtraLib(text, "file:///node_modules/@sluice/packages.d.ts"),
@@ -110,9 +123,24 @@ export function declarePackages(monaco: Monaco, names: readonly string[]): { dis
 }
 
 const LANGUAGES: Record<string, string> = {
-  ts: "typescript", tsx: "typescript", mts: "typescript", cts: "typescript",
-  js: "javascript", jsx: "javascript", mjs: "javascript", cjs: "javascript",
-  json: "json", css: "css", html: "html", md: "markdown", sql: "sql", svg: "xml", xml: "xml", yaml: "yaml", yml: "yaml", toml: "ini",
+  ts: "typescript",
+  tsx: "typescript",
+  mts: "typescript",
+  cts: "typescript",
+  js: "javascript",
+  jsx: "javascript",
+  mjs: "javascript",
+  cjs: "javascript",
+  json: "json",
+  css: "css",
+  html: "html",
+  md: "markdown",
+  sql: "sql",
+  svg: "xml",
+  xml: "xml",
+  yaml: "yaml",
+  yml: "yaml",
+  toml: "ini",
 };
 
 export function languageOf(path: string): string {

@@ -16,7 +16,9 @@ export function LogLines({ lines }: { lines: readonly LogLine[] }) {
         <li key={line.id} className="flex gap-3 px-3 py-px">
           <time className="shrink-0 text-muted">{clockTime(line.atMs)}</time>
           <span className={classNames("w-10 shrink-0", colours[line.level])}>{line.level}</span>
-          <span className={classNames("min-w-0 break-words whitespace-pre-wrap", colours[line.level])}>{line.message}</span>
+          <span className={classNames("min-w-0 break-words whitespace-pre-wrap", colours[line.level])}>
+            {line.message}
+          </span>
         </li>
       ))}
     </ol>

@@ -55,14 +55,18 @@ export function LogViewer({ organization, name, requestId }: Props) {
           value={search}
           onChange={(event) => setSearch(event.target.value)}
         />
-        <Select aria-label="Filter by level" className="h-8.5 w-48" choices={levelChoices} value={least} onValueChange={setLeast} />
+        <Select
+          aria-label="Filter by level"
+          className="h-8.5 w-48"
+          choices={levelChoices}
+          value={least}
+          onValueChange={setLeast}
+        />
         <Button onClick={() => setPaused(!isPaused)} aria-pressed={isPaused}>
           {isPaused ? <Play aria-hidden /> : <Pause aria-hidden />}
           {isPaused ? "Resume" : "Pause"}
         </Button>
-        <span className="text-[13px] text-muted" role="status">
-          {isPaused ? "Paused" : "Live"}
-        </span>
+        <output className="text-[13px] text-muted">{isPaused ? "Paused" : "Live"}</output>
         {requestId === null ? null : (
           <Button asChild variant="ghost">
             <Link href={`/${organization}/functions/${name}/logs`}>Show all requests</Link>
@@ -79,7 +83,11 @@ export function LogViewer({ organization, name, requestId }: Props) {
           ))}
         </ol>
       ) : (
-        <NothingPrinted isLoaded={lines.isSuccess} isFiltered={(lines.data ?? []).length > 0} isOneRequest={requestId !== null} />
+        <NothingPrinted
+          isLoaded={lines.isSuccess}
+          isFiltered={(lines.data ?? []).length > 0}
+          isOneRequest={requestId !== null}
+        />
       )}
     </div>
   );
@@ -101,7 +109,8 @@ function grouped(lines: readonly LogLine[]): Group[] {
 
 function isShown(line: LogLine, search: string, least: LeastLevel): boolean {
   return (
-    LEVELS.indexOf(line.level) >= LEVELS.indexOf(least) && line.message.toLowerCase().includes(search.trim().toLowerCase())
+    LEVELS.indexOf(line.level) >= LEVELS.indexOf(least) &&
+    line.message.toLowerCase().includes(search.trim().toLowerCase())
   );
 }
 
@@ -135,12 +144,22 @@ function RequestLogs({ group, call }: { group: Group; call: Call | undefined }) 
   );
 }
 
-function NothingPrinted({ isLoaded, isFiltered, isOneRequest }: { isLoaded: boolean; isFiltered: boolean; isOneRequest: boolean }) {
+function NothingPrinted({
+  isLoaded,
+  isFiltered,
+  isOneRequest,
+}: {
+  isLoaded: boolean;
+  isFiltered: boolean;
+  isOneRequest: boolean;
+}) {
   if (!isLoaded) return <p className="py-8 text-center text-[13px] text-muted">Loading…</p>;
   if (isFiltered) return <p className="py-8 text-center text-[13px] text-muted">No line matches the filter.</p>;
   return (
     <EmptyState icon={ScrollText} title={isOneRequest ? "This request printed nothing" : "Nothing printed yet"}>
-      <p className="mb-3">Print something in your function, call it, and it appears here within a second, under its request.</p>
+      <p className="mb-3">
+        Print something in your function, call it, and it appears here within a second, under its request.
+      </p>
       <CodeBlock label="Example" code={'console.log("order received", order.id);'} className="text-left" />
     </EmptyState>
   );

@@ -18,7 +18,10 @@ export function useLogLines(of: { organization: string; name: string; requestId:
     queryFn: async ({ signal }) => {
       const known = queryClient.getQueryData<LogLine[]>(queryKey) ?? [];
       const afterId = known.at(-1)?.id;
-      const added = await client.function.logs.query({ ...input, ...(afterId === undefined ? {} : { afterId }) }, { signal });
+      const added = await client.function.logs.query(
+        { ...input, ...(afterId === undefined ? {} : { afterId }) },
+        { signal },
+      );
       return added.length === 0 ? known : [...known, ...added].slice(-LINES_KEPT);
     },
     refetchInterval: isPaused ? false : REFRESH_MS,

@@ -13,10 +13,13 @@ export function statusTone(status: number): Tone {
   return status >= 300 ? "accent" : "success";
 }
 
+function two(part: number): string {
+  return String(part).padStart(2, "0");
+}
+
 /** "14:05:09.123", in the reader's own time zone. Only for what is drawn in the browser. */
 export function clockTime(atMs: number): string {
   const at = new Date(atMs);
-  const two = (part: number) => String(part).padStart(2, "0");
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
 }
 

@@ -14,7 +14,10 @@ const REFRESH_MS = 2_000;
 export function RecentRequests({ organization, name }: { organization: string; name: string }) {
   const trpc = useTRPC();
   const { data } = useQuery(
-    trpc.function.recentRequests.queryOptions({ organizationSlug: organization, name }, { refetchInterval: REFRESH_MS }),
+    trpc.function.recentRequests.queryOptions(
+      { organizationSlug: organization, name },
+      { refetchInterval: REFRESH_MS },
+    ),
   );
   return (
     <Section title="Recent requests" className="p-0">
@@ -34,7 +37,11 @@ export function RecentRequests({ organization, name }: { organization: string; n
           </TableHead>
           <TableBody>
             {data.map((call) => (
-              <CallRow key={call.requestId} call={call} logsHref={`/${organization}/functions/${name}/logs?request=${call.requestId}`} />
+              <CallRow
+                key={call.requestId}
+                call={call}
+                logsHref={`/${organization}/functions/${name}/logs?request=${call.requestId}`}
+              />
             ))}
           </TableBody>
         </Table>

@@ -19,21 +19,28 @@ export function RunAnswer(props: { organization: string; name: string; result: R
     <section aria-label="Response" aria-live="polite" aria-busy={isSending} className="min-w-0 border-t pt-3">
       <h3 className="mb-2 text-[13px] font-medium">Response</h3>
       {result === null ? (
-        <p className="text-[13px] text-muted">{isSending ? "Waiting for the answer…" : "Send a request to see its answer and what it cost."}</p>
+        <p className="text-[13px] text-muted">
+          {isSending ? "Waiting for the answer…" : "Send a request to see its answer and what it cost."}
+        </p>
       ) : result.answer.kind === "no_answer" ? (
         <Notice tone="danger">{result.answer.message}</Notice>
       ) : (
         <div className={isSending ? "grid gap-3 opacity-60" : "grid gap-3"}>
           <Figures answer={result.answer} record={result.record} />
           <Body body={result.answer.body} />
-          <Printed key={result.answer.requestId} organization={organization} name={name} requestId={result.answer.requestId} />
+          <Printed
+            key={result.answer.requestId}
+            organization={organization}
+            name={name}
+            requestId={result.answer.requestId}
+          />
           <details>
             <summary className="cursor-pointer text-[13px] text-muted hover:text-text">
               {result.answer.headers.length} headers
             </summary>
             <dl className="mt-1.5 grid gap-0.5 font-mono text-xs">
-              {result.answer.headers.map(({ name: header, value }, position) => (
-                <div key={`${position}:${header}`} className="flex gap-2">
+              {result.answer.headers.map(({ name: header, value }) => (
+                <div key={`${header}:${value}`} className="flex gap-2">
                   <dt className="shrink-0 text-muted">{header}:</dt>
                   <dd className="min-w-0 break-all">{value}</dd>
                 </div>
@@ -66,7 +73,9 @@ function Figures({ answer, record }: { answer: Answered; record: RunResult["reco
         </>
       ) : (
         <div className="col-span-full text-muted">
-          {answer.requestId ? "Its figures are not in the ledger yet; see Recent requests." : "The platform answered itself, so nothing was used."}
+          {answer.requestId
+            ? "Its figures are not in the ledger yet; see Recent requests."
+            : "The platform answered itself, so nothing was used."}
         </div>
       )}
     </dl>
@@ -87,15 +96,16 @@ function Body({ body }: { body: Answered["body"] }) {
   return (
     <div>
       <pre
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
         tabIndex={0}
-        aria-label="Answer body"
-        role="group"
         className="max-h-72 overflow-auto rounded-md border bg-sunken/60 p-3 font-mono text-[12.5px] leading-relaxed break-words whitespace-pre-wrap"
       >
         {body.encoding === "text" ? pretty(body.content) : body.content}
       </pre>
       {body.encoding === "base64" ? <p className="mt-1 text-xs text-muted">Binary, shown as base64.</p> : null}
-      {body.truncated ? <p className="mt-1 text-xs text-warning">Cut after 1 MB. Call the address with curl for the whole.</p> : null}
+      {body.truncated ? (
+        <p className="mt-1 text-xs text-warning">Cut after 1 MB. Call the address with curl for the whole.</p>
+      ) : null}
     </div>
   );
 }

@@ -32,7 +32,14 @@ export function RunPanel({ organization, name }: { organization: string; name: s
 
   function send(event: FormEvent) {
     event.preventDefault();
-    run.mutate({ organizationSlug: organization, name, method, path, headers: headerLines(headers, hasBody ? body : ""), body: hasBody ? body : "" });
+    run.mutate({
+      organizationSlug: organization,
+      name,
+      method,
+      path,
+      headers: headerLines(headers, hasBody ? body : ""),
+      body: hasBody ? body : "",
+    });
   }
 
   return (
@@ -41,7 +48,12 @@ export function RunPanel({ organization, name }: { organization: string; name: s
         <div className="grid grid-cols-[7rem_minmax(0,1fr)] gap-2">
           <Field label="Method">
             {(control) => (
-              <select {...control} value={method} onChange={(event) => setMethod(event.target.value)} className={classNames(controlClasses, "h-9 pr-1")}>
+              <select
+                {...control}
+                value={method}
+                onChange={(event) => setMethod(event.target.value)}
+                className={classNames(controlClasses, "h-9 pr-1")}
+              >
                 {METHODS.map((each) => (
                   <option key={each}>{each}</option>
                 ))}
@@ -64,7 +76,13 @@ export function RunPanel({ organization, name }: { organization: string; name: s
         </div>
         <Field label="Body" aside={hasBody ? null : <span className="text-xs text-muted">{method} sends none</span>}>
           {(control) => (
-            <TextArea {...control} value={body} onChange={(event) => setBody(event.target.value)} rows={3} spellCheck={false} />
+            <TextArea
+              {...control}
+              value={body}
+              onChange={(event) => setBody(event.target.value)}
+              rows={3}
+              spellCheck={false}
+            />
           )}
         </Field>
         <details>
@@ -98,5 +116,8 @@ function headerLines(text: string, body: string): { name: string; value: string 
   });
   const hasType = headers.some(({ name }) => name.toLowerCase() === "content-type");
   if (body === "" || hasType) return headers;
-  return [...headers, { name: "content-type", value: /^\s*[[{]/.test(body) ? "application/json" : "text/plain;charset=UTF-8" }];
+  return [
+    ...headers,
+    { name: "content-type", value: /^\s*[[{]/.test(body) ? "application/json" : "text/plain;charset=UTF-8" },
+  ];
 }

@@ -50,8 +50,10 @@ export function dependenciesOf(files: readonly SourceFile[]): string[] {
 /** Why a file can't have that name, or null. The server decides in the end; this tells sooner. */
 export function pathComplaint(path: string, others: readonly string[]): string | null {
   if (path === "") return "Give the file a name";
-  if (!/^[^\\/\u0000-\u001f][^\\\u0000-\u001f]*$/.test(path) || path.endsWith("/")) return "Use a name such as src/data.ts";
-  if (path.split("/").some((segment) => segment === "" || segment === "." || segment === "..")) return "Leave out . and ..";
+  if (path.startsWith("/") || path.endsWith("/") || path.includes("\\") || /\p{Cc}/u.test(path))
+    return "Use a name such as src/data.ts";
+  if (path.split("/").some((segment) => segment === "" || segment === "." || segment === ".."))
+    return "Leave out . and ..";
   if (others.includes(path)) return "There is already a file of that name";
   return null;
 }

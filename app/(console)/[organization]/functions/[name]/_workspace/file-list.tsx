@@ -16,11 +16,20 @@ export function FileList({ source }: { source: SourceFiles }) {
   const [asking, setAsking] = useState<Asking | null>(null);
   const { files, activePath } = source;
   return (
-    <nav aria-label="Files" className="flex shrink-0 flex-col border-b bg-sunken/30 sm:w-40 2xl:w-52 sm:border-r sm:border-b-0">
+    <nav
+      aria-label="Files"
+      className="flex shrink-0 flex-col border-b bg-sunken/30 sm:w-40 2xl:w-52 sm:border-r sm:border-b-0"
+    >
       <div className="flex items-center justify-between gap-1 py-1 pr-1 pl-3">
         <h2 className="text-xs font-medium text-muted">Files</h2>
         <div className="flex">
-          <Button variant="ghost" size="icon" className="size-7" aria-label="Add file" onClick={() => setAsking({ kind: "add" })}>
+          <Button
+            variant="ghost"
+            size="icon"
+            className="size-7"
+            aria-label="Add file"
+            onClick={() => setAsking({ kind: "add" })}
+          >
             <FilePlus2 aria-hidden />
           </Button>
           <Button
@@ -53,7 +62,9 @@ export function FileList({ source }: { source: SourceFiles }) {
               onClick={() => source.open(path)}
               className={classNames(
                 "w-full rounded px-2 py-1 text-left font-mono text-[12.5px] transition-colors sm:break-all",
-                path === activePath ? "bg-accent-soft text-accent-strong" : "text-muted hover:bg-sunken hover:text-text",
+                path === activePath
+                  ? "bg-accent-soft text-accent-strong"
+                  : "text-muted hover:bg-sunken hover:text-text",
               )}
             >
               {path}
@@ -73,7 +84,12 @@ function FileDialog({ asking, source, close }: { asking: Asking | null; source: 
   if (!asking) return null;
   if (asking.kind === "delete") {
     return (
-      <Dialog title={`Delete ${asking.path}?`} description="It stays in the versions that were deployed with it." open onOpenChange={close}>
+      <Dialog
+        title={`Delete ${asking.path}?`}
+        description="It stays in the versions that were deployed with it."
+        open
+        onOpenChange={close}
+      >
         <DialogActions>
           <Button onClick={close}>Cancel</Button>
           <Button
@@ -115,7 +131,6 @@ function FileDialog({ asking, source, close }: { asking: Asking | null; source: 
               autoCapitalize="none"
               spellCheck={false}
               className="font-mono"
-              autoFocus
             />
           )}
         </Field>

@@ -7,24 +7,21 @@ export type Outcome = inferRouterOutputs<AppRouter>["function"]["deploy"];
 
 /** One line that says what happened, with file and line where there is one. */
 export function outcomeText(outcome: Outcome): string {
-  switch (outcome.kind) {
-    case "deployed":
-      return `Deployed version ${outcome.versionNumber} in ${Math.max(1, Math.round(outcome.durationMs))} ms`;
-    case "bundle_failed": {
-      const [first, ...rest] = outcome.errors;
-      if (!first) return "The code could not be bundled";
-      return `${place(first)}${first.message}${rest.length > 0 ? ` (and ${rest.length} more)` : ""}`;
-    }
-    case "start_failed":
-      return `${place(outcome.error)}${outcome.error.message}`;
-    case "unavailable":
-      return outcome.message;
+  if (outcome.kind === "deployed") {
+    return `Deployed version ${outcome.versionNumber} in ${Math.max(1, Math.round(outcome.durationMs))} ms`;
   }
+  if (outcome.kind === "bundle_failed") {
+    const [first, ...rest] = outcome.errors;
+    if (!first) return "The code could not be bundled";
+    return `${place(first)}${first.message}${rest.length > 0 ? ` (and ${rest.length} more)` : ""}`;
+  }
+  return outcome.kind === "start_failed" ? `${place(outcome.error)}${outcome.error.message}` : outcome.message;
 }
 
 /** The place of a failed deploy in the tenant's own file, to be underlined. */
 export function complaintOf(outcome: Outcome | null): Complaint | null {
-  const error = outcome?.kind === "bundle_failed" ? outcome.errors[0] : outcome?.kind === "start_failed" ? outcome.error : null;
+  const error =
+    outcome?.kind === "bundle_failed" ? outcome.errors[0] : outcome?.kind === "start_failed" ? outcome.error : null;
   if (!error?.file || error.line === null) return null;
   return { path: error.file, line: error.line, column: error.column ?? 1, message: error.message };
 }

@@ -6,19 +6,19 @@ const DRAFT_DELAY_MS = 300;
 export type SourceFiles = {
   files: SourceFile[];
   /** The files with the very last key that was typed, which those on the screen may trail. */
-  latest(): SourceFile[];
+  latest: () => SourceFile[];
   activePath: string;
   /** Moves on when the files were replaced as a whole and not by typing: only then must the editor take them over. */
   generation: number;
   /** Whether the files differ from what was deployed last. */
   isChanged: boolean;
-  open(path: string): void;
-  edit(path: string, content: string): void;
-  add(path: string): void;
-  rename(from: string, to: string): void;
-  remove(path: string): void;
-  markDeployed(files: readonly SourceFile[]): void;
-  discard(): void;
+  open: (path: string) => void;
+  edit: (path: string, content: string) => void;
+  add: (path: string) => void;
+  rename: (from: string, to: string) => void;
+  remove: (path: string) => void;
+  markDeployed: (files: readonly SourceFile[]) => void;
+  discard: () => void;
 };
 
 /** A function's files as they are being written, with a draft of them kept in this browser until they are deployed. */
@@ -45,6 +45,7 @@ export function useSourceFiles(options: {
     const draft = readDraft(organization, name);
     if (!draft) return;
     latest.current = draft;
+    // oxlint-disable-next-line react/set-state-in-effect -- one more render, once, is the price of a draft in the browser
     setShown(draft);
     setGeneration((now) => now + 1);
     setActivePath(firstPath(draft));

@@ -6,7 +6,6 @@ import { useEffect, useState } from "react";
 import { useTRPC } from "#app/_trpc/client.tsx";
 import { failureOf } from "#app/_trpc/failure.ts";
 import { Button } from "#app/_ui/button.tsx";
-import { classNames } from "#app/_ui/class-names.ts";
 import { CodeEditor } from "../_editor/code-editor.tsx";
 import { RecentRequests } from "../_requests/recent-requests.tsx";
 import { RunPanel } from "../_requests/run-panel.tsx";
@@ -46,7 +45,13 @@ export function Workspace({ organization, name, files: initial, versionNumber }:
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_20rem] 2xl:grid-cols-[minmax(0,1fr)_26rem]">
         <section aria-label="Code" className="flex min-w-0 flex-col overflow-hidden rounded-lg border bg-surface">
           <div className="flex min-h-12 flex-wrap items-center gap-x-3 gap-y-2 border-b px-3 py-2">
-            <Button variant="primary" size="small" isBusy={deploy.isPending} onClick={startDeploy} title="Deploy (Ctrl+S or ⌘S)">
+            <Button
+              variant="primary"
+              size="small"
+              isBusy={deploy.isPending}
+              onClick={startDeploy}
+              title="Deploy (Ctrl+S or ⌘S)"
+            >
               {deploy.isPending ? null : <Rocket aria-hidden />}
               Deploy
             </Button>
@@ -91,30 +96,34 @@ function idleText(isChanged: boolean, deployedNumber: number | null): string {
   return isChanged ? "Unsaved changes" : `Version ${deployedNumber}`;
 }
 
-function DeployStatus(props: {
+type StatusProps = {
   outcome: Outcome | null;
   failure: string | null;
   isDeploying: boolean;
   idle: string;
   isChanged: boolean;
   servingNumber: number | null;
-}) {
-  const { outcome, failure, isDeploying, idle, isChanged, servingNumber } = props;
-  const isGood = outcome?.kind === "deployed";
-  const text = isDeploying ? "Deploying…" : (failure ?? (outcome ? outcomeText(outcome) : idle));
-  const isBad = !isDeploying && (failure !== null || (outcome !== null && !isGood));
+};
+
+function DeployStatus(props: StatusProps) {
+  const { tone, text, note } = statusOf(props);
   return (
     <p className="min-w-0 flex-1 basis-60 text-[13px] break-words">
-      <span
-        role="status"
-        className={classNames(isBad ? "text-danger" : isGood && !isDeploying ? "text-success" : "text-muted", isBad && "font-mono text-[12.5px]")}
-      >
-        {text}
-      </span>
-      {isGood && isChanged && !isDeploying ? <span className="text-muted"> · Unsaved changes</span> : null}
-      {isBad && servingNumber !== null ? <span className="text-muted"> · Version {servingNumber} goes on serving</span> : null}
+      <output className={tone}>{text}</output>
+      {note ? <span className="text-muted"> · {note}</span> : null}
     </p>
   );
+}
+
+function statusOf(props: StatusProps): { tone: string; text: string; note: string | null } {
+  const { outcome, failure, isDeploying, idle, isChanged, servingNumber } = props;
+  if (isDeploying) return { tone: "text-muted", text: "Deploying…", note: null };
+  if (outcome?.kind === "deployed" && failure === null) {
+    return { tone: "text-success", text: outcomeText(outcome), note: isChanged ? "Unsaved changes" : null };
+  }
+  if (failure === null && outcome === null) return { tone: "text-muted", text: idle, note: null };
+  const note = servingNumber === null ? null : `Version ${servingNumber} goes on serving`;
+  return { tone: "font-mono text-[12.5px] text-danger", text: failure ?? (outcome ? outcomeText(outcome) : ""), note };
 }
 
 /** Ctrl+S or Cmd+S, wherever the focus is: the browser's own "save page" is of no use here. */

@@ -7,6 +7,11 @@ export default async function LogsPage(props: {
   const { organization, name } = await props.params;
   const { request } = await props.searchParams;
   return (
-    <LogViewer key={String(request)} organization={organization} name={name} requestId={typeof request === "string" ? request : null} />
+    <LogViewer
+      key={String(request)}
+      organization={organization}
+      name={name}
+      requestId={typeof request === "string" ? request : null}
+    />
   );
 }

@@ -42,7 +42,11 @@ export function MetricsView({ organization, name }: { organization: string; name
           <Card>
             <dl className="grid grid-cols-2 divide-x divide-y sm:grid-cols-4 sm:divide-y-0">
               <Stat label="Requests" value={formatCount(data.total.requests)} />
-              <Stat label="Errors" value={formatCount(data.total.failures)} note={share(data.total.failures, data.total.requests)} />
+              <Stat
+                label="Errors"
+                value={formatCount(data.total.failures)}
+                note={share(data.total.failures, data.total.requests)}
+              />
               <Stat label="Wall time, p50 / p95" value={pair(data.total.wallMsP50, data.total.wallMsP95)} />
               <Stat label="CPU time, p50 / p95" value={pair(data.total.cpuMsP50, data.total.cpuMsP95)} />
             </dl>

@@ -16,10 +16,22 @@ const strokes = { accent: "stroke-accent", warning: "stroke-warning", danger: "s
 const dots = { accent: "bg-accent", warning: "bg-warning", danger: "bg-danger" } as const;
 
 /** Values over equal steps of time. The numbers are in the text beside it as well: a picture alone says nothing to a screen reader. */
-export function StepChart({ title, unit, series, times }: { title: string; unit: string; series: Series[]; times: Date[] }) {
+export function StepChart({
+  title,
+  unit,
+  series,
+  times,
+}: {
+  title: string;
+  unit: string;
+  series: Series[];
+  times: Date[];
+}) {
   const greatest = Math.max(0, ...series.flatMap(({ values }) => values.map((value) => value ?? 0)));
   const top = niceCeiling(greatest);
-  const text = series.map(({ label, values }) => `${label} at most ${number(Math.max(0, ...values.map((value) => value ?? 0)))} ${unit}`).join(", ");
+  const text = series
+    .map(({ label, values }) => `${label} at most ${number(Math.max(0, ...values.map((value) => value ?? 0)))} ${unit}`)
+    .join(", ");
   return (
     <figure>
       <div className="flex gap-2">
@@ -27,12 +39,30 @@ export function StepChart({ title, unit, series, times }: { title: string; unit:
           <span>{`${number(top)} ${unit}`}</span>
           <span>0</span>
         </div>
-        <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" className="h-32 w-full min-w-0 flex-1" role="img" aria-label={`${title}: ${text}`}>
+        <svg
+          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          className="h-32 w-full min-w-0 flex-1"
+          role="img"
+          aria-label={`${title}: ${text}`}
+        >
           {[0, 0.5, 1].map((at) => (
-            <line key={at} x1={0} x2={WIDTH} y1={HEIGHT * at} y2={HEIGHT * at} className="stroke-line" vectorEffect="non-scaling-stroke" />
+            <line
+              key={at}
+              x1={0}
+              x2={WIDTH}
+              y1={HEIGHT * at}
+              y2={HEIGHT * at}
+              className="stroke-line"
+              vectorEffect="non-scaling-stroke"
+            />
           ))}
           {series.map((each) =>
-            each.shape === "bars" ? <Bars key={each.label} series={each} top={top} /> : <Line key={each.label} series={each} top={top} />,
+            each.shape === "bars" ? (
+              <Bars key={each.label} series={each} top={top} />
+            ) : (
+              <Line key={each.label} series={each} top={top} />
+            ),
           )}
         </svg>
       </div>
@@ -56,9 +86,8 @@ function Bars({ series: { values, tone }, top }: { series: Series; top: number }
   const step = WIDTH / values.length;
   return values.map((value, position) => {
     const height = ((value ?? 0) / top) * HEIGHT;
-    return (
-      <rect key={position} x={position * step + step * 0.12} width={step * 0.76} y={HEIGHT - height} height={height} className={fills[tone]} />
-    );
+    const x = position * step + step * 0.12;
+    return <rect key={x} x={x} width={step * 0.76} y={HEIGHT - height} height={height} className={fills[tone]} />;
   });
 }
 
@@ -77,7 +106,16 @@ function Line({ series: { values, tone }, top }: { series: Series; top: number }
       return `${isStart ? "M" : "L"}${x(position)} ${y}`;
     })
     .join("");
-  return <path d={path} fill="none" strokeWidth={1.75} strokeLinejoin="round" className={strokes[tone]} vectorEffect="non-scaling-stroke" />;
+  return (
+    <path
+      d={path}
+      fill="none"
+      strokeWidth={1.75}
+      strokeLinejoin="round"
+      className={strokes[tone]}
+      vectorEffect="non-scaling-stroke"
+    />
+  );
 }
 
 /** The next of 1, 2, 5 times a power of ten. */

@@ -34,7 +34,11 @@ export function DeleteFunction({ organization, name }: { organization: string; n
   }
 
   return (
-    <Dialog title={`Delete ${name}?`} description="This can't be undone." trigger={<Button variant="danger">Delete function</Button>}>
+    <Dialog
+      title={`Delete ${name}?`}
+      description="This can't be undone."
+      trigger={<Button variant="danger">Delete function</Button>}
+    >
       <form onSubmit={submit} className="grid gap-3">
         <Field label={`Type ${name} to confirm`}>
           {(control) => (
@@ -45,7 +49,6 @@ export function DeleteFunction({ organization, name }: { organization: string; n
               autoComplete="off"
               autoCapitalize="none"
               spellCheck={false}
-              autoFocus
             />
           )}
         </Field>
@@ -54,7 +57,12 @@ export function DeleteFunction({ organization, name }: { organization: string; n
           <DialogClose>
             <Button>Cancel</Button>
           </DialogClose>
-          <Button type="submit" variant="danger" disabled={typed !== name} isBusy={remove.isPending || remove.isSuccess}>
+          <Button
+            type="submit"
+            variant="danger"
+            disabled={typed !== name}
+            isBusy={remove.isPending || remove.isSuccess}
+          >
             Delete {name}
           </Button>
         </DialogActions>

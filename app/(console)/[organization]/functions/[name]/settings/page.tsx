@@ -31,7 +31,10 @@ export default async function SettingsPage({ params }: { params: Promise<{ organ
           ))}
         </dl>
       </Section>
-      <Section title="Delete this function" description="Its address stops answering at once, and its versions are gone for good. What it used stays on the bill.">
+      <Section
+        title="Delete this function"
+        description="Its address stops answering at once, and its versions are gone for good. What it used stays on the bill."
+      >
         <DeleteFunction organization={organization} name={name} />
       </Section>
     </div>

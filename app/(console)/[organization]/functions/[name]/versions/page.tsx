@@ -16,7 +16,9 @@ export default async function VersionsPage({ params }: { params: Promise<{ organ
       className="p-0"
     >
       {versions.length === 0 ? (
-        <p className="px-4 py-8 text-center text-[13px] text-muted">No version yet. Deploy the function on its Code tab.</p>
+        <p className="px-4 py-8 text-center text-[13px] text-muted">
+          No version yet. Deploy the function on its Code tab.
+        </p>
       ) : (
         <Table label="Versions">
           <TableHead>
@@ -45,7 +47,9 @@ export default async function VersionsPage({ params }: { params: Promise<{ organ
                 <Cell>{version.createdByName ?? "a former member"}</Cell>
                 <Cell isNumber>{formatBytes(BigInt(version.bundleBytes))}</Cell>
                 <Cell className="py-1.5 text-right">
-                  {version.isActive ? null : <RollBackButton organization={organization} name={name} number={version.number} />}
+                  {version.isActive ? null : (
+                    <RollBackButton organization={organization} name={name} number={version.number} />
+                  )}
                 </Cell>
               </Row>
             ))}

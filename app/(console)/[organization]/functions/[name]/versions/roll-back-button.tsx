@@ -14,7 +14,8 @@ export function RollBackButton({ organization, name, number }: { organization: s
   const rollBack = useMutation(
     trpc.function.rollback.mutationOptions({
       onSuccess: (outcome) => {
-        if (outcome.kind === "deployed") toast.success(`Version ${number} serves again, after ${Math.round(outcome.durationMs)} ms`);
+        if (outcome.kind === "deployed")
+          toast.success(`Version ${number} serves again, after ${Math.round(outcome.durationMs)} ms`);
         else toast.error(outcomeText(outcome));
         router.refresh();
       },
