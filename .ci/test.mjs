@@ -14,7 +14,11 @@ const say = (text) => console.log(`\n── ${text}`);
 
 function run(command, args, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, ...env } });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, ...env },
+    });
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(signal ? 1 : (code ?? 1)));
   });
@@ -43,14 +47,24 @@ function finish({ passed, failed }) {
 /** The sandbox and the browser come from the system: installed where we are root, asked for where not. */
 async function ensurePrograms() {
   const has = (name) => ["/usr/local/bin", "/usr/bin", "/bin"].some((dir) => existsSync(join(dir, name)));
-  const missing = [["bwrap", "bubblewrap"], ["chromium", "chromium"]].filter(([program]) => !has(program)).map(([, name]) => name);
+  const missing = [
+    ["bwrap", "bubblewrap"],
+    ["chromium", "chromium"],
+  ]
+    .filter(([program]) => !has(program))
+    .map(([, name]) => name);
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0) {
     console.log(`Missing: run \`sudo apt-get install ${missing.join(" ")}\`, then start the tests again.`);
     finish({ passed: 0, failed: 1 });
   }
   await need("package lists", "apt-get", ["update", "-q"]);
-  await need(`installing ${missing.join(" and ")}`, "apt-get", ["install", "-y", "-q", "--no-install-recommends", ...missing], { DEBIAN_FRONTEND: "noninteractive" });
+  await need(
+    `installing ${missing.join(" and ")}`,
+    "apt-get",
+    ["install", "-y", "-q", "--no-install-recommends", ...missing],
+    { DEBIAN_FRONTEND: "noninteractive" },
+  );
 }
 
 async function suite(what, args, count) {
@@ -75,7 +89,13 @@ await check("types", join(bin, "tsc"), ["--noEmit"]);
 await check("unused code and packages", join(bin, "knip"), []);
 await suite(
   "unit, database and runtime tests",
-  (report) => ["node_modules/vitest/vitest.mjs", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+  (report) => [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+  ],
   ({ numPassedTests, numFailedTests }) => ({ passed: numPassedTests, failed: numFailedTests }),
 );
 await suite(

@@ -65,7 +65,9 @@ export class BareWorkerd {
     const listener = listenOnSocket(socketPath);
     const source = form === "text" ? [join(this.#dir, "bare.capnp")] : ["--binary", join(this.#dir, "bare.bin")];
     const beganAt = performance.now();
-    const child = spawn(this.#binary, ["serve", ...source, "-Shttp=3"], { stdio: ["ignore", "inherit", "inherit", listener.fd] });
+    const child = spawn(this.#binary, ["serve", ...source, "-Shttp=3"], {
+      stdio: ["ignore", "inherit", "inherit", listener.fd],
+    });
     const spawnedMs = performance.now() - beganAt;
     listener.close();
     try {

@@ -25,7 +25,10 @@ process.on("exit", () => {
 /** Starts a process and resolves with it and its first line. Disposing it ends it. */
 export async function startChild(options: ChildOptions): Promise<Child & { firstLine: string }> {
   const [program, ...args] = options.command;
-  const child = spawn(program, args, { stdio: options.stdio ?? ["pipe", "pipe", "inherit"], env: { ...process.env, ...options.env } });
+  const child = spawn(program, args, {
+    stdio: options.stdio ?? ["pipe", "pipe", "inherit"],
+    env: { ...process.env, ...options.env },
+  });
   alive.add(child);
   child.once("exit", () => alive.delete(child));
   const output = child.stdio[options.readyFd];
@@ -33,7 +36,9 @@ export async function startChild(options: ChildOptions): Promise<Child & { first
   const firstLine = await new Promise<string>((resolve, reject) => {
     createInterface({ input: output }).once("line", resolve);
     child.once("error", reject);
-    child.once("exit", (code, signal) => reject(new Error(`${program} ended with ${code ?? signal} before it was ready`)));
+    child.once("exit", (code, signal) =>
+      reject(new Error(`${program} ended with ${code ?? signal} before it was ready`)),
+    );
     setTimeout(() => reject(new Error(`${program} was not ready in time`)), START_MS_MAX).unref();
   });
   return { pid: child.pid ?? 0, firstLine, [Symbol.asyncDispose]: () => stop(child) };

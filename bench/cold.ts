@@ -11,7 +11,13 @@ const COLD_FUNCTIONS = 40;
 const PAUSE_MS = 150;
 
 export type Spread = { p50Ms: number; p99Ms: number };
-export type ColdResult = { gateway: Spread; gatewayEmptyPool: Spread; workerdText: Spread; workerdBinary: Spread; samples: number };
+export type ColdResult = {
+  gateway: Spread;
+  gatewayEmptyPool: Spread;
+  workerdText: Spread;
+  workerdBinary: Spread;
+  samples: number;
+};
 
 /** Functions that nobody has called yet: the first call of each is a start from zero. */
 export async function addColdFunctions(database: BenchDatabase): Promise<string[]> {
@@ -21,7 +27,10 @@ export async function addColdFunctions(database: BenchDatabase): Promise<string[
 }
 
 /** One start of each kind in turn. `emptyPool` is a second runtime that keeps no sandboxes ahead. */
-export async function measureCold(hosts: readonly string[], parts: { platform: Platform; emptyPool: Platform; bare: BareWorkerd }): Promise<ColdResult> {
+export async function measureCold(
+  hosts: readonly string[],
+  parts: { platform: Platform; emptyPool: Platform; bare: BareWorkerd },
+): Promise<ColdResult> {
   const { platform, emptyPool, bare } = parts;
   const timesMs = { gateway: [] as number[], empty: [] as number[], text: [] as number[], binary: [] as number[] };
   for (const host of hosts) {

@@ -24,7 +24,10 @@ export async function openDatabase(dir: string): Promise<BenchDatabase> {
   await migrate(postgres.url);
   const db = connect(postgres.url, { connectionsMax: 4 });
   const organizationId = newId("organization");
-  await db.organization.create({ data: { id: organizationId, slug: ORGANIZATION_SLUG, name: "Bench" }, select: { id: true } });
+  await db.organization.create({
+    data: { id: organizationId, slug: ORGANIZATION_SLUG, name: "Bench" },
+    select: { id: true },
+  });
   return {
     db,
     url: postgres.url,
@@ -38,7 +41,10 @@ export async function openDatabase(dir: string): Promise<BenchDatabase> {
 }
 
 /** Straight into the tables, as a deploy would have left it; a runtime that starts later finds it. */
-async function addFunction(db: Db, of: { organizationId: Id<"organization">; name: string; bundle: string }): Promise<DeployedFunction> {
+async function addFunction(
+  db: Db,
+  of: { organizationId: Id<"organization">; name: string; bundle: string },
+): Promise<DeployedFunction> {
   const { organizationId, name, bundle } = of;
   const functionId = newId("function");
   const versionId = newId("version");
@@ -59,7 +65,10 @@ async function addFunction(db: Db, of: { organizationId: Id<"organization">; nam
       },
       select: { id: true },
     }),
-    db.deployment.create({ data: { id: deploymentId, functionId, shares: [{ versionId, percent: 100 }] }, select: { id: true } }),
+    db.deployment.create({
+      data: { id: deploymentId, functionId, shares: [{ versionId, percent: 100 }] },
+      select: { id: true },
+    }),
     db.function.update({ where: { id: functionId }, data: { activeDeploymentId: deploymentId }, select: { id: true } }),
   ]);
   return { functionId, host: `${name}--${ORGANIZATION_SLUG}.localhost` };

@@ -32,21 +32,31 @@ const FIRST_BYTE_MS_MAX = 15_000;
 
 /** Loads an address from a process of its own; throws when anything but 200 came back. */
 export async function load(order: LoadOrder): Promise<LoadReport> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "load-generator.ts"), JSON.stringify(order)], {
-    timeout: order.warmUpMs + order.measureMs + 20_000,
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(import.meta.dirname, "load-generator.ts"), JSON.stringify(order)],
+    {
+      timeout: order.warmUpMs + order.measureMs + 20_000,
+    },
+  );
   const report = loadReport.parse(JSON.parse(stdout));
-  if (report.errors > 0 || report.answers === 0) throw new Error(`${report.errors} of the requests to port ${order.port} failed`);
+  if (report.errors > 0 || report.answers === 0)
+    throw new Error(`${report.errors} of the requests to port ${order.port} failed`);
   return report;
 }
 
 /** One request on a connection of its own: the time from connecting to the first byte of the answer, and the answer's text. */
-export async function callOnce(to: { port: number } | { socketPath: string }, host: string): Promise<{ firstByteMs: number; text: string }> {
+export async function callOnce(
+  to: { port: number } | { socketPath: string },
+  host: string,
+): Promise<{ firstByteMs: number; text: string }> {
   return new Promise((resolve, reject) => {
     const beganAt = performance.now();
     let firstByteMs = 0;
     let text = "";
-    const socket = connect("port" in to ? { port: to.port, host: "127.0.0.1", noDelay: true } : { path: to.socketPath });
+    const socket = connect(
+      "port" in to ? { port: to.port, host: "127.0.0.1", noDelay: true } : { path: to.socketPath },
+    );
     socket.setTimeout(FIRST_BYTE_MS_MAX, () => socket.destroy(new Error("no answer in time")));
     socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
     socket.on("data", (chunk: Buffer) => {

@@ -18,7 +18,10 @@ export type Platform = Child & {
 
 export type PlatformOptions = { dir: string; env?: Record<string, string>; nodeOptions?: readonly string[] };
 
-export async function startPlatform(database: BenchDatabase, { dir, env = {}, nodeOptions = [] }: PlatformOptions): Promise<Platform> {
+export async function startPlatform(
+  database: BenchDatabase,
+  { dir, env = {}, nodeOptions = [] }: PlatformOptions,
+): Promise<Platform> {
   const [gatewayPort, internalPort] = [await freePort(), await freePort()];
   await mkdir(dir, { recursive: true });
   await chmod(dir, 0o711); // the sandbox's account reaches its sockets through it

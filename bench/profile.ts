@@ -13,7 +13,12 @@ const MEASURE_MS = 8_000;
 const LINES_MAX = 45;
 
 const cpuProfile = z.object({
-  nodes: z.array(z.object({ id: z.number(), callFrame: z.object({ functionName: z.string(), url: z.string(), lineNumber: z.number() }) })),
+  nodes: z.array(
+    z.object({
+      id: z.number(),
+      callFrame: z.object({ functionName: z.string(), url: z.string(), lineNumber: z.number() }),
+    }),
+  ),
   samples: z.array(z.number()),
   timeDeltas: z.array(z.number()),
 });
@@ -30,13 +35,26 @@ async function profile(): Promise<void> {
   await using database = await openDatabase(dir);
   const { host } = await database.addFunction("hello", helloBundle);
   const profiles = join(dir, "profiles");
-  const platform = await startPlatform(database, { dir: join(dir, "runtime"), nodeOptions: ["--cpu-prof", `--cpu-prof-dir=${profiles}`] });
+  const platform = await startPlatform(database, {
+    dir: join(dir, "runtime"),
+    nodeOptions: ["--cpu-prof", `--cpu-prof-dir=${profiles}`],
+  });
   const cpuBefore = platform.cpuUs();
-  const { answers, requestsPerS, p50Ms } = await load({ port: platform.gatewayPort, host, path: "/", connections: CONNECTIONS, warmUpMs: 0, measureMs: MEASURE_MS });
+  const { answers, requestsPerS, p50Ms } = await load({
+    port: platform.gatewayPort,
+    host,
+    path: "/",
+    connections: CONNECTIONS,
+    warmUpMs: 0,
+    measureMs: MEASURE_MS,
+  });
   const cpuUs = (platform.cpuUs() - cpuBefore) / answers;
   await platform[Symbol.asyncDispose]();
-  console.log(`${requestsPerS.toFixed(0)} requests a second, p50 ${p50Ms.toFixed(2)} ms, gateway CPU ${cpuUs.toFixed(0)} us a request (profiled)`);
-  for (const name of await readdir(profiles)) print(cpuProfile.parse(JSON.parse(await readFile(join(profiles, name), "utf8"))), answers);
+  console.log(
+    `${requestsPerS.toFixed(0)} requests a second, p50 ${p50Ms.toFixed(2)} ms, gateway CPU ${cpuUs.toFixed(0)} us a request (profiled)`,
+  );
+  for (const name of await readdir(profiles))
+    print(cpuProfile.parse(JSON.parse(await readFile(join(profiles, name), "utf8"))), answers);
 }
 
 function print({ nodes, samples, timeDeltas }: z.infer<typeof cpuProfile>, answers: number): void {
@@ -48,12 +66,20 @@ function print({ nodes, samples, timeDeltas }: z.infer<typeof cpuProfile>, answe
     if (!frame || frame.functionName === "(idle)") continue;
     const file = frame.url === "" ? frame.functionName : shortName(frame.url);
     add(byFile, file.startsWith("(") ? file : file || "native", timeDeltas[index] ?? 0);
-    add(byFunction, `${frame.functionName || "(anonymous)"} ${shortName(frame.url)}:${frame.lineNumber + 1}`, timeDeltas[index] ?? 0);
+    add(
+      byFunction,
+      `${frame.functionName || "(anonymous)"} ${shortName(frame.url)}:${frame.lineNumber + 1}`,
+      timeDeltas[index] ?? 0,
+    );
   }
-  for (const [title, times] of [["by file", byFile], ["by function", byFunction]] as const) {
+  for (const [title, times] of [
+    ["by file", byFile],
+    ["by function", byFunction],
+  ] as const) {
     console.log(`\n${title}, us a request`);
     const sorted = [...times].toSorted(([, a], [, b]) => b - a);
-    for (const [name, timeUs] of sorted.slice(0, LINES_MAX)) console.log(`${(timeUs / answers).toFixed(1).padStart(7)}  ${name}`);
+    for (const [name, timeUs] of sorted.slice(0, LINES_MAX))
+      console.log(`${(timeUs / answers).toFixed(1).padStart(7)}  ${name}`);
   }
 }
 

@@ -3,7 +3,13 @@ import type { ColdResult, Spread } from "./cold.ts";
 import type { SaveResult } from "./save-to-live.ts";
 import type { WarmResult } from "./warm.ts";
 
-export type Results = { warm: WarmResult; cold: ColdResult; save: SaveResult; workerdVersion: string; durationS: number };
+export type Results = {
+  warm: WarmResult;
+  cold: ColdResult;
+  save: SaveResult;
+  workerdVersion: string;
+  durationS: number;
+};
 
 type Row = readonly [what: string, gateway: string, workerd: string, node: string, ratio: string];
 type Aim = { what: string; isMet: boolean; figure: string };
@@ -42,13 +48,31 @@ function machine({ workerdVersion, durationS }: Results): string[] {
 function rowsOf({ warm, cold, save }: Results): Row[] {
   const { gateway, workerd, node } = warm.figures;
   return [
-    ["warm requests a second, c=32", whole(gateway.requestsPerS), whole(workerd.requestsPerS), whole(node.requestsPerS), times(gateway.requestsPerS, workerd.requestsPerS)],
+    [
+      "warm requests a second, c=32",
+      whole(gateway.requestsPerS),
+      whole(workerd.requestsPerS),
+      whole(node.requestsPerS),
+      times(gateway.requestsPerS, workerd.requestsPerS),
+    ],
     ["latency at c=32, p50 / p99 ms", both(gateway), both(workerd), both(node), times(gateway.p50Ms, workerd.p50Ms)],
     ["latency at c=1, p50 / p99 ms", one(gateway), one(workerd), one(node), times(gateway.p50OneMs, workerd.p50OneMs)],
     ["added by the gateway at c=1, p50 ms", (gateway.p50OneMs - workerd.p50OneMs).toFixed(2), "", "", ""],
     ["gateway CPU a request, us", whole(warm.gatewayCpuUs), "", "", ""],
-    ["cold start from zero, p50 / p99 ms", both(cold.gateway), `${both(cold.workerdBinary)} (binary config)`, "", times(cold.gateway.p50Ms, cold.workerdBinary.p50Ms)],
-    ["the same, warm pool empty", both(cold.gatewayEmptyPool), `${both(cold.workerdText)} (text config)`, "", times(cold.gatewayEmptyPool.p50Ms, cold.workerdText.p50Ms)],
+    [
+      "cold start from zero, p50 / p99 ms",
+      both(cold.gateway),
+      `${both(cold.workerdBinary)} (binary config)`,
+      "",
+      times(cold.gateway.p50Ms, cold.workerdBinary.p50Ms),
+    ],
+    [
+      "the same, warm pool empty",
+      both(cold.gatewayEmptyPool),
+      `${both(cold.workerdText)} (text config)`,
+      "",
+      times(cold.gatewayEmptyPool.p50Ms, cold.workerdText.p50Ms),
+    ],
     ["save to live, p50 / p99 ms", both(save.live), "", "", ""],
     ["of which deploy(), p50 / p99 ms", both(save.deploy), "", "", ""],
   ];
@@ -82,10 +106,26 @@ function aimsOf({ warm, cold, save }: Results): Aim[] {
   const coldRatio = cold.gateway.p50Ms / cold.workerdBinary.p50Ms;
   const addedMs = gateway.p50OneMs - workerd.p50OneMs;
   return [
-    { what: "warm requests a second at least 0.5x bare workerd", isMet: warmRatio >= 0.5, figure: `${warmRatio.toFixed(2)}x` },
-    { what: "cold start p50 at most 1.0x bare workerd's spawn", isMet: coldRatio <= 1, figure: `${coldRatio.toFixed(2)}x` },
-    { what: "save to live p50 at most 100 ms", isMet: save.live.p50Ms <= 100, figure: `${save.live.p50Ms.toFixed(1)} ms` },
-    { what: "gateway CPU a request at most 120 us", isMet: warm.gatewayCpuUs <= 120, figure: `${whole(warm.gatewayCpuUs)} us` },
+    {
+      what: "warm requests a second at least 0.5x bare workerd",
+      isMet: warmRatio >= 0.5,
+      figure: `${warmRatio.toFixed(2)}x`,
+    },
+    {
+      what: "cold start p50 at most 1.0x bare workerd's spawn",
+      isMet: coldRatio <= 1,
+      figure: `${coldRatio.toFixed(2)}x`,
+    },
+    {
+      what: "save to live p50 at most 100 ms",
+      isMet: save.live.p50Ms <= 100,
+      figure: `${save.live.p50Ms.toFixed(1)} ms`,
+    },
+    {
+      what: "gateway CPU a request at most 120 us",
+      isMet: warm.gatewayCpuUs <= 120,
+      figure: `${whole(warm.gatewayCpuUs)} us`,
+    },
     { what: "latency added at c=1 at most 0.4 ms", isMet: addedMs <= 0.4, figure: `${addedMs.toFixed(2)} ms` },
   ];
 }

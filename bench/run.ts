@@ -35,7 +35,10 @@ async function measure(): Promise<Results> {
   await using platform = await startPlatform(database, { dir: join(dir, "runtime") });
   await using emptyPool = await startPlatform(database, { dir: join(dir, "empty"), env: { WARM_POOL_SIZE: "0" } });
   await using workerd = await bare.serve();
-  await using node = await startChild({ command: [process.execPath, join(import.meta.dirname, "node-server.ts")], readyFd: 1 });
+  await using node = await startChild({
+    command: [process.execPath, join(import.meta.dirname, "node-server.ts")],
+    readyFd: 1,
+  });
   progress("warm requests: gateway, bare workerd, plain Node, in turns");
   const targets = {
     gateway: { port: platform.gatewayPort, host, path: "/" },

@@ -38,7 +38,10 @@ export default {
 }
 
 /** Saves edit after edit of a function that serves already. */
-export async function measureSaveToLive(edited: DeployedFunction, parts: { database: BenchDatabase; platform: Platform; dir: string }): Promise<SaveResult> {
+export async function measureSaveToLive(
+  edited: DeployedFunction,
+  parts: { database: BenchDatabase; platform: Platform; dir: string },
+): Promise<SaveResult> {
   const { database, platform, dir } = parts;
   const tools: DeployTools = {
     db: database.db,
@@ -54,14 +57,20 @@ export async function measureSaveToLive(edited: DeployedFunction, parts: { datab
     const result = await deploy(tools, { organizationId, functionId, userId, files: sourceOf(edit) });
     if (result.kind !== "deployed") throw new Error(`the deploy came to nothing: ${JSON.stringify(result)}`);
     await firstAnswerOf(platform, host, edit);
-    if (edit >= UNCOUNTED) samples.push({ liveMs: performance.now() - beganAt, deployMs: result.durationMs, timings: result.timings });
+    if (edit >= UNCOUNTED)
+      samples.push({ liveMs: performance.now() - beganAt, deployMs: result.durationMs, timings: result.timings });
     await wait(PAUSE_MS);
   }
   const part = (name: keyof DeployTimings): number => median(samples.map(({ timings }) => timings[name]));
   return {
     live: spread(samples.map(({ liveMs }) => liveMs)),
     deploy: spread(samples.map(({ deployMs }) => deployMs)),
-    parts: { packagesMs: part("packagesMs"), bundleMs: part("bundleMs"), startMs: part("startMs"), storeMs: part("storeMs") },
+    parts: {
+      packagesMs: part("packagesMs"),
+      bundleMs: part("bundleMs"),
+      startMs: part("startMs"),
+      storeMs: part("storeMs"),
+    },
     samples: samples.length,
   };
 }

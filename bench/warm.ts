@@ -13,7 +13,14 @@ const LEDGER_MS_MAX = 10_000;
 export const contestants = ["gateway", "workerd", "node"] as const;
 export type Contestant = (typeof contestants)[number];
 
-export type WarmFigures = { requestsPerS: number; p50Ms: number; p99Ms: number; p50OneMs: number; p99OneMs: number; generatorCpuUs: number };
+export type WarmFigures = {
+  requestsPerS: number;
+  p50Ms: number;
+  p99Ms: number;
+  p50OneMs: number;
+  p99OneMs: number;
+  generatorCpuUs: number;
+};
 export type WarmResult = {
   figures: Record<Contestant, WarmFigures>;
   gatewayCpuUs: number;
@@ -25,9 +32,14 @@ export type WarmResult = {
 type Round = { one: LoadReport; many: LoadReport; cpuUs: number };
 
 /** Loads each contestant in turn, round after round, so that what else happens on the machine meets all of them. */
-export async function measureWarm(targets: Record<Contestant, Target>, platform: Platform, database: BenchDatabase): Promise<WarmResult> {
+export async function measureWarm(
+  targets: Record<Contestant, Target>,
+  platform: Platform,
+  database: BenchDatabase,
+): Promise<WarmResult> {
   const rounds: Record<Contestant, Round[]> = { gateway: [], workerd: [], node: [] };
-  for (const name of contestants) await load({ ...targets[name], connections: CONNECTIONS, warmUpMs: 0, measureMs: FIRST_WARM_UP_MS });
+  for (const name of contestants)
+    await load({ ...targets[name], connections: CONNECTIONS, warmUpMs: 0, measureMs: FIRST_WARM_UP_MS });
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const name of contestants) {
       const one = await load({ ...targets[name], connections: 1, warmUpMs: WARM_UP_MS, measureMs: MEASURE_MS.one });

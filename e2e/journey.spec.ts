@@ -80,7 +80,9 @@ test("a mistake shows its file and line, and the version that serves goes on ser
   await page.getByRole("button", { name: "Deploy" }).click();
   await expect(page.getByRole("status").filter({ hasText: /index\.ts:2/ })).toBeVisible();
   expect(await callOverTcp("/")).toEqual([200, "Hello from version two"]);
-  await write(`const settings = null as unknown as { name: string };\nconst name = settings.name;\nexport default { fetch: () => new Response(name) };\n`);
+  await write(
+    `const settings = null as unknown as { name: string };\nconst name = settings.name;\nexport default { fetch: () => new Response(name) };\n`,
+  );
   await page.getByRole("button", { name: "Deploy" }).click();
   await expect(page.getByRole("status").filter({ hasText: /index\.ts:2/ })).toBeVisible();
   expect(await callOverTcp("/")).toEqual([200, "Hello from version two"]);
@@ -88,11 +90,19 @@ test("a mistake shows its file and line, and the version that serves goes on ser
 
 test("the address answers in another tab and to any client, and every call is listed with what it cost", async () => {
   const address = page.getByRole("link", { name: `http://hello--acme.localhost:${gatewayPort}` });
-  const [tab] = await Promise.all([page.context().waitForEvent("page"), address.click({ modifiers: ["ControlOrMeta"] })]);
+  const [tab] = await Promise.all([
+    page.context().waitForEvent("page"),
+    address.click({ modifiers: ["ControlOrMeta"] }),
+  ]);
   await expect(tab.locator("body")).toContainText("Hello from version two");
   await tab.close();
   for (let call = 0; call < 5; call += 1) expect(await callOverTcp("/listed")).toEqual([200, "Hello from version two"]);
-  await expect(page.getByRole("table", { name: /recent requests/i }).getByRole("row").filter({ hasText: "/listed" })).toHaveCount(5);
+  await expect(
+    page
+      .getByRole("table", { name: /recent requests/i })
+      .getByRole("row")
+      .filter({ hasText: "/listed" }),
+  ).toHaveCount(5);
 });
 
 test("Logs shows what each request printed", async () => {
@@ -105,9 +115,13 @@ test("Logs shows what each request printed", async () => {
 test("Usage counts requests, CPU, egress and cost of the month, from the ledger", async () => {
   await page.getByRole("navigation").getByRole("link", { name: "Usage", exact: true }).click();
   const table = page.getByRole("table", { name: "Usage", exact: true });
-  for (const meter of ["Requests", "CPU time", "Egress", "Storage"]) await expect(table.getByRole("row", { name: new RegExp(meter) })).toBeVisible();
+  for (const meter of ["Requests", "CPU time", "Egress", "Storage"])
+    await expect(table.getByRole("row", { name: new RegExp(meter) })).toBeVisible();
   // The calls above are ten; a browser may ask for the icon of an address besides.
-  const counted = table.getByRole("row", { name: /Requests/ }).getByRole("cell").first();
+  const counted = table
+    .getByRole("row", { name: /Requests/ })
+    .getByRole("cell")
+    .first();
   await expect(counted).toHaveText(/^1[01]$/);
   await expect(page.getByRole("table", { name: /function/i })).toContainText("hello");
 });
@@ -116,7 +130,10 @@ test("a function with an npm dependency deploys and answers", async () => {
   await page.goto("/acme/functions");
   await page.getByRole("button", { name: "New function" }).first().click();
   await page.getByLabel("Name", { exact: true }).fill("api");
-  await page.getByRole("radio", { name: /hono|json/i }).first().check();
+  await page
+    .getByRole("radio", { name: /hono|json/i })
+    .first()
+    .check();
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await expect(page).toHaveURL(`${consoleUrl}/acme/functions/api`);
   await page.getByRole("button", { name: "Send" }).click();
@@ -170,17 +187,37 @@ test("another tenant learns nothing of the organization, and nobody signed out g
   await stranger.close();
 });
 
-test("the pages can be shown: light, dark, and at the width of a phone, without a sideways scroll", async ({ browser }) => {
+test("the pages can be shown: light, dark, and at the width of a phone, without a sideways scroll", async ({
+  browser,
+}) => {
   const state = await page.context().storageState();
-  for (const [scheme, width] of [["light", 1360], ["dark", 1360], ["light", 360], ["dark", 360]] as const) {
-    const context = await browser.newContext({ baseURL: consoleUrl, storageState: state, colorScheme: scheme, viewport: { width, height: 850 } });
+  for (const [scheme, width] of [
+    ["light", 1360],
+    ["dark", 1360],
+    ["light", 360],
+    ["dark", 360],
+  ] as const) {
+    const context = await browser.newContext({
+      baseURL: consoleUrl,
+      storageState: state,
+      colorScheme: scheme,
+      viewport: { width, height: 850 },
+    });
     const view = await context.newPage();
-    for (const [name, path] of [["console", "/acme/functions/hello"], ["overview", "/acme"], ["usage", "/acme/usage"], ["landing", "/pricing"]] as const) {
+    for (const [name, path] of [
+      ["console", "/acme/functions/hello"],
+      ["overview", "/acme"],
+      ["usage", "/acme/usage"],
+      ["landing", "/pricing"],
+    ] as const) {
       await view.goto(path);
       if (name === "console") await expect(view.locator(".monaco-editor .view-line").first()).toBeVisible();
-      const overflow = await view.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const overflow = await view.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
       expect(overflow, `${path} at ${width} px`).toBeLessThanOrEqual(0);
-      if (name === "console" && width === 1360) await view.screenshot({ path: join(screenshots, `console-${scheme}.png`) });
+      if (name === "console" && width === 1360)
+        await view.screenshot({ path: join(screenshots, `console-${scheme}.png`) });
       else await view.screenshot({ path: join("test-results", "pages", `${name}-${scheme}-${width}.png`) });
     }
     await context.close();
@@ -198,6 +235,8 @@ async function write(text: string): Promise<void> {
 }
 
 async function callOverTcp(path: string): Promise<[number, string]> {
-  const answer = await request(`http://127.0.0.1:${gatewayPort}${path}`, { headers: { host: "hello--acme.localhost" } });
+  const answer = await request(`http://127.0.0.1:${gatewayPort}${path}`, {
+    headers: { host: "hello--acme.localhost" },
+  });
   return [answer.statusCode, await answer.body.text()];
 }

@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { delimiter, resolve } from "node:path";
 import { z } from "zod";
+import { domainConflict } from "#server/std/domain-conflict.ts";
 
 /** The one reader of process.env. Each process reads its part, once, when it starts; nothing is read at import. */
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -20,33 +21,52 @@ const shared = {
   GATEWAY_PORT: port.default(8787),
   INTERNAL_PORT: port.default(8788),
   BIND_ADDRESS: z.string().default("127.0.0.1"),
-  DATA_DIR: z.string().default(".data").transform((path) => resolve(path)),
+  DATA_DIR: z
+    .string()
+    .default(".data")
+    .transform((path) => resolve(path)),
   FUNCTIONS_DOMAIN: z.string().toLowerCase().default("localhost"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   REGION: z.string().default("local"),
   /** "1" under the supervisor: standard input is a pipe from it, and the process ends when that does. */
-  SLUICE_LIFELINE: z.literal("1").optional().transform((value) => value === "1"),
+  SLUICE_LIFELINE: z
+    .literal("1")
+    .optional()
+    .transform((value) => value === "1"),
 };
 
-const database = { DATABASE_URL: z.string().min(1, "set DATABASE_URL, or start with `npm start`, which brings its own Postgres") };
+/** A text that has to be there; what is wrong and what to do about it is said the same way, missing or too short. */
+const required = (remedy: string, charactersMin = 1) => z.string({ error: remedy }).min(charactersMin, remedy);
+
+const database = {
+  DATABASE_URL: required("set DATABASE_URL, or start with `npm start`, which brings its own Postgres"),
+};
 
 const internal = {
-  INTERNAL_SECRET: z.string().min(32, "set INTERNAL_SECRET to 32 random characters or more; `npm start` makes one"),
+  INTERNAL_SECRET: required("set INTERNAL_SECRET to 32 random characters or more; `npm start` makes one", 32),
 };
 
-const supervisorEnv = z.object({
-  ...shared,
-  DATABASE_URL: optionalText,
-  NEXTAUTH_URL: optionalText,
-});
+type Domains = { NODE_ENV: string; FUNCTIONS_DOMAIN: string; NEXTAUTH_URL?: string | undefined };
 
-const consoleEnv = z.object({
+/** Refuses, in production, a functions' domain from which a tenant could set cookies for the console. */
+function keepDomainsApart({ NODE_ENV, FUNCTIONS_DOMAIN, NEXTAUTH_URL }: Domains, context: z.RefinementCtx): void {
+  if (NODE_ENV !== "production" || NEXTAUTH_URL === undefined || !URL.canParse(NEXTAUTH_URL)) return;
+  const message = domainConflict(new URL(NEXTAUTH_URL).hostname, FUNCTIONS_DOMAIN);
+  if (message !== undefined) context.addIssue({ code: "custom", path: ["FUNCTIONS_DOMAIN"], message });
+}
+
+const supervisorVariables = z.object({ ...shared, DATABASE_URL: optionalText, NEXTAUTH_URL: optionalText });
+const supervisorEnv = supervisorVariables.superRefine(keepDomainsApart);
+
+const consoleVariables = z.object({
   ...shared,
   ...database,
   ...internal,
-  NEXTAUTH_URL: z.url(),
-  NEXTAUTH_SECRET: z.string().min(32),
-  RUNTIME_URL: z.url(),
+  NEXTAUTH_URL: z.url({
+    error: "set NEXTAUTH_URL to the console's address as browsers see it, such as https://console.example.com",
+  }),
+  NEXTAUTH_SECRET: required("set NEXTAUTH_SECRET to 32 random characters or more; `npm start` makes one", 32),
+  RUNTIME_URL: z.url({ error: "set RUNTIME_URL to the runtime's internal address, such as http://127.0.0.1:8788" }),
   /** Whether a reverse proxy stands before the console: its last x-forwarded-for entry is then the caller's address. */
   TRUST_PROXY: flag,
   GITHUB_ID: optionalText,
@@ -54,6 +74,7 @@ const consoleEnv = z.object({
   GOOGLE_ID: optionalText,
   GOOGLE_SECRET: optionalText,
 });
+const consoleEnv = consoleVariables.superRefine(keepDomainsApart);
 
 const runtimeEnv = z.object({
   ...shared,
@@ -65,7 +86,12 @@ const runtimeEnv = z.object({
   EGRESS_ALLOW: z
     .string()
     .default("")
-    .transform((text) => text.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "")),
+    .transform((text) =>
+      text
+        .split(",")
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ""),
+    ),
   INSTANCE_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
   WARM_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(2),
 });
@@ -96,9 +122,42 @@ export function readRuntimeEnv(source: NodeJS.ProcessEnv = process.env): Runtime
   return read(runtimeEnv, source);
 }
 
+/** Every setting there is: what `.env.example` lists. */
+export function settingNames(): string[] {
+  return Object.keys({ ...supervisorVariables.shape, ...consoleVariables.shape, ...runtimeEnv.shape });
+}
+
+/** The folders in which programs are looked for. */
+export function readSearchPath(source: NodeJS.ProcessEnv = process.env): string[] {
+  return (source["PATH"] ?? "/usr/bin:/bin").split(delimiter).filter((dir) => dir !== "");
+}
+
+/** Where the system wants an account's sockets, if it says. */
+export function readUserRunDir(source: NodeJS.ProcessEnv = process.env): string | undefined {
+  return source["XDG_RUNTIME_DIR"] || undefined;
+}
+
+/** Everything we were given, for children that are ours: they read their own part of it. */
+export function inheritedEnvironment(source: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return { ...source };
+}
+
+/** Next reports to its makers unless the process it runs in says not to. */
+export function muteNext(target: NodeJS.ProcessEnv = process.env): void {
+  target["NEXT_TELEMETRY_DISABLED"] = "1";
+}
+
 /** What npm needs of the environment to install a function's packages, and nothing else: no secret of ours is in it. */
 export function readNpmEnvironment(source: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const named = new Set(["PATH", "HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]);
+  const named = new Set([
+    "PATH",
+    "HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+  ]);
   const isNpms = (name: string) => named.has(name.toUpperCase()) || /^npm_config_/i.test(name);
   return Object.fromEntries(
     Object.entries(source).flatMap(([name, value]) => (value !== undefined && isNpms(name) ? [[name, value]] : [])),

@@ -9,7 +9,12 @@ export function ConsolePicture({ hasScreenshots }: { hasScreenshots: boolean }) 
       {hasScreenshots ? (
         <>
           {/* Plain images: they are served from here as they are, and the one that is hidden is not loaded. */}
-          <img src="/screenshots/console-light.png" alt={alt} loading="lazy" className="size-full object-cover object-left-top dark:hidden" />
+          <img
+            src="/screenshots/console-light.png"
+            alt={alt}
+            loading="lazy"
+            className="size-full object-cover object-left-top dark:hidden"
+          />
           <img
             src="/screenshots/console-dark.png"
             alt={alt}
@@ -42,7 +47,9 @@ function Drawing() {
         <span className="font-medium">acme</span>
         <span className="text-muted">/</span>
         <span className="font-medium">orders</span>
-        <span className="ml-auto rounded-full bg-success-soft px-2 py-0.5 text-success">Deployed version 3 in 84 ms</span>
+        <span className="ml-auto rounded-full bg-success-soft px-2 py-0.5 text-success">
+          Deployed version 3 in 84 ms
+        </span>
       </div>
       <div className="grid min-h-0 flex-1 grid-cols-[3fr_2fr]">
         <pre className="overflow-hidden border-r p-3 font-mono leading-relaxed sm:p-4">

@@ -40,8 +40,8 @@ export default function LandingPage() {
             Serverless functions, on machines that are yours
           </h1>
           <p className="mt-4 max-w-prose text-base text-muted">
-            Sluice is a console for many tenants: write a function in the browser, deploy it in under a blink, see what each
-            call used and what it cost, on a bill that adds up line by line.
+            Sluice is a console for many tenants: write a function in the browser, deploy it in under a blink, see what
+            each call used and what it cost, on a bill that adds up line by line.
           </p>
           <div className="mt-6 flex flex-wrap gap-2.5">
             <Button asChild variant="primary" size="large">
@@ -69,5 +69,7 @@ export default function LandingPage() {
 
 /** The screenshots are taken by the browser tests; a clone that has none yet shows a drawing instead. */
 function hasScreenshots(): boolean {
-  return ["light", "dark"].every((theme) => existsSync(join(process.cwd(), "public/screenshots", `console-${theme}.png`)));
+  return ["light", "dark"].every((theme) =>
+    existsSync(join(process.cwd(), "public/screenshots", `console-${theme}.png`)),
+  );
 }

@@ -14,7 +14,12 @@ const variants = {
   danger: "border border-danger/40 bg-surface text-danger hover:bg-danger-soft",
 } as const;
 
-const sizes = { small: "h-7 px-2.5 text-[13px]", medium: "h-8.5 px-3.5 text-sm", large: "h-10 px-5 text-[15px]", icon: "size-8" } as const;
+const sizes = {
+  small: "h-7 px-2.5 text-[13px]",
+  medium: "h-8.5 px-3.5 text-sm",
+  large: "h-10 px-5 text-[15px]",
+  icon: "size-8",
+} as const;
 
 export type ButtonVariant = keyof typeof variants;
 
@@ -28,7 +33,12 @@ export function Button({
   disabled,
   children,
   ...rest
-}: ComponentProps<"button"> & { variant?: ButtonVariant; size?: keyof typeof sizes; asChild?: boolean; isBusy?: boolean }) {
+}: ComponentProps<"button"> & {
+  variant?: ButtonVariant;
+  size?: keyof typeof sizes;
+  asChild?: boolean;
+  isBusy?: boolean;
+}) {
   const classes = classNames(base, variants[variant], sizes[size], className);
   if (asChild) {
     return (
@@ -38,7 +48,13 @@ export function Button({
     );
   }
   return (
-    <button type="button" className={classes} disabled={disabled === true || isBusy} aria-busy={isBusy || undefined} {...rest}>
+    <button
+      type="button"
+      className={classes}
+      disabled={disabled === true || isBusy}
+      aria-busy={isBusy || undefined}
+      {...rest}
+    >
       {isBusy ? <Spinner /> : null}
       {children}
     </button>

@@ -37,7 +37,13 @@ export function CopyButton({ text, className }: { text: string; className?: stri
     }
   }
   return (
-    <Button variant="ghost" size="icon" aria-label={isCopied ? "Copied" : "Copy"} onClick={copy} className={classNames("size-7", className)}>
+    <Button
+      variant="ghost"
+      size="icon"
+      aria-label={isCopied ? "Copied" : "Copy"}
+      onClick={copy}
+      className={classNames("size-7", className)}
+    >
       {isCopied ? <Check aria-hidden /> : <Copy aria-hidden />}
     </Button>
   );

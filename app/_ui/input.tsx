@@ -13,5 +13,7 @@ export function Input({ className, ...rest }: ComponentProps<"input">) {
 }
 
 export function TextArea({ className, ...rest }: ComponentProps<"textarea">) {
-  return <textarea className={classNames(controlClasses, "min-h-20 py-2 font-mono text-[13px]", className)} {...rest} />;
+  return (
+    <textarea className={classNames(controlClasses, "min-h-20 py-2 font-mono text-[13px]", className)} {...rest} />
+  );
 }

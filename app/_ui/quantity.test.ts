@@ -13,5 +13,11 @@ test("CPU time is read in the unit that fits", () => {
 });
 
 test("bytes count in thousands, as the price book does", () => {
-  expect([0n, 999n, 1_000n, 1_234_567n, 10_000_000_000n].map(formatBytes)).toEqual(["0 B", "999 B", "1 kB", "1.23 MB", "10 GB"]);
+  expect([0n, 999n, 1_000n, 1_234_567n, 10_000_000_000n].map(formatBytes)).toEqual([
+    "0 B",
+    "999 B",
+    "1 kB",
+    "1.23 MB",
+    "10 GB",
+  ]);
 });

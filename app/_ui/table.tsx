@@ -5,8 +5,19 @@ import { classNames } from "./class-names.ts";
 export function Table({ label, children, className }: { label: string; children: ReactNode; className?: string }) {
   return (
     // A region that scrolls must be reachable by keyboard, or its hidden part can't be read without a mouse.
-    <div className="relative overflow-x-auto rounded-[inherit]" tabIndex={0} role="group" aria-label={`${label}, scrolls sideways`}>
-      <table aria-label={label} className={classNames("w-full border-collapse text-left text-[13px] max-sm:[&_td:first-child]:pl-4 max-sm:[&_th:first-child]:pl-4", className)}>
+    <div
+      className="relative overflow-x-auto rounded-[inherit]"
+      tabIndex={0}
+      role="group"
+      aria-label={`${label}, scrolls sideways`}
+    >
+      <table
+        aria-label={label}
+        className={classNames(
+          "w-full border-collapse text-left text-[13px] max-sm:[&_td:first-child]:pl-4 max-sm:[&_th:first-child]:pl-4",
+          className,
+        )}
+      >
         {children}
       </table>
     </div>
@@ -37,11 +48,24 @@ export function HeadCell({ className, isNumber = false, ...rest }: ComponentProp
 
 export function Cell({ className, isNumber = false, ...rest }: ComponentProps<"td"> & { isNumber?: boolean }) {
   return (
-    <td className={classNames("px-2.5 py-2.5 sm:px-4", isNumber && "text-right whitespace-nowrap tabular-nums", className)} {...rest} />
+    <td
+      className={classNames(
+        "px-2.5 py-2.5 sm:px-4",
+        isNumber && "text-right whitespace-nowrap tabular-nums",
+        className,
+      )}
+      {...rest}
+    />
   );
 }
 
 /** The cell that names its row. */
 export function RowHeader({ className, ...rest }: ComponentProps<"th">) {
-  return <th scope="row" className={classNames("px-2.5 py-2.5 text-left sm:px-4 font-medium whitespace-nowrap", className)} {...rest} />;
+  return (
+    <th
+      scope="row"
+      className={classNames("px-2.5 py-2.5 text-left sm:px-4 font-medium whitespace-nowrap", className)}
+      {...rest}
+    />
+  );
 }

@@ -14,7 +14,10 @@ const password = "correct horse battery";
 
 beforeAll(async () => {
   database = await testDatabase();
-  await signUp({ db: database.db, clock }, { name: "Ada", email, password, organization: "Acme", clientAddress: "192.0.2.1" });
+  await signUp(
+    { db: database.db, clock },
+    { name: "Ada", email, password, organization: "Acme", clientAddress: "192.0.2.1" },
+  );
 });
 afterAll(() => database[Symbol.asyncDispose]());
 
@@ -26,7 +29,9 @@ function attempt(guess: { email?: string; password: string; clientAddress?: stri
 }
 
 test("past the limit even the right password is refused, on a console started anew as well, until the window ends", async () => {
-  const guesses = Array.from({ length: attemptLimits.email.attemptsMax }, () => attempt({ password: "wrong wrong wrong" }));
+  const guesses = Array.from({ length: attemptLimits.email.attemptsMax }, () =>
+    attempt({ password: "wrong wrong wrong" }),
+  );
   expect((await Promise.all(guesses)).every((result) => result === null)).toBe(true);
   await expect(attempt({ password })).rejects.toMatchObject({ code: "too_many" });
   const restarted = connect(database.url);
@@ -38,7 +43,9 @@ test("past the limit even the right password is refused, on a console started an
 
 test("a burst of guesses at once gets no more tries than one after the other", async () => {
   nowMs += attemptLimits.email.windowMs;
-  const burst = Array.from({ length: attemptLimits.email.attemptsMax * 2 }, () => attempt({ password: "wrong wrong wrong" }));
+  const burst = Array.from({ length: attemptLimits.email.attemptsMax * 2 }, () =>
+    attempt({ password: "wrong wrong wrong" }),
+  );
   const results = await Promise.allSettled(burst);
   expect(results.filter((result) => result.status === "fulfilled")).toHaveLength(attemptLimits.email.attemptsMax);
 });
@@ -55,5 +62,7 @@ test("one address that tries many emails is stopped too", async () => {
   const clientAddress = "203.0.113.7";
   const key = { key: `address:${clientAddress}`, windowAt: new Date(nowMs) };
   await database.db.signInAttempt.create({ data: { ...key, failures: attemptLimits.address.attemptsMax } });
-  await expect(attempt({ email: "any@example.com", password, clientAddress })).rejects.toMatchObject({ code: "too_many" });
+  await expect(attempt({ email: "any@example.com", password, clientAddress })).rejects.toMatchObject({
+    code: "too_many",
+  });
 });

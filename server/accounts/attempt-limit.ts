@@ -17,7 +17,9 @@ export type Attempt = { key: string; windowAt: Date };
 
 /** Addresses of people do not lie readable in a table of failures. */
 export function attemptKey(limit: LimitName, subject: string): string {
-  return limit === "email" ? `email:${createHash("sha256").update(subject).digest("hex")}` : `${limit}:${subject.slice(0, 64)}`;
+  return limit === "email"
+    ? `email:${createHash("sha256").update(subject).digest("hex")}`
+    : `${limit}:${subject.slice(0, 64)}`;
 }
 
 /**

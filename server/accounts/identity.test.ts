@@ -37,5 +37,7 @@ test("who came in that way makes an organization and owns it", async () => {
   if (result.kind !== "signed_in") throw new Error("expected to be signed in");
   const { slug } = await addOrganization(db, { userId: result.userId, name: "Ünïcode Team" });
   expect(slug).toBe("unicode-team");
-  expect(await db.member.findFirst({ where: { userId: result.userId }, select: { role: true } })).toEqual({ role: "owner" });
+  expect(await db.member.findFirst({ where: { userId: result.userId }, select: { role: true } })).toEqual({
+    role: "owner",
+  });
 });

@@ -30,7 +30,8 @@ export async function signInWithProvider(db: Db, profile: ProviderProfile): Prom
     });
     if (identity) return { kind: "signed_in", userId: asId("user", identity.userId) };
     if (!email.success) return { kind: "no_email" };
-    if (await tx.user.findUnique({ where: { email: email.data }, select: { id: true } })) return { kind: "email_taken" };
+    if (await tx.user.findUnique({ where: { email: email.data }, select: { id: true } }))
+      return { kind: "email_taken" };
     const name = displayName.safeParse(profile.name).data ?? email.data;
     const userId = await createUser(tx, { name, email: email.data, passwordHash: null, image: profile.image });
     await tx.identity.create({ data: { provider, providerAccountId, userId }, select: { userId: true } });

@@ -38,7 +38,13 @@ export async function createOrganization(
     data: { id, slug, name, members: { create: { userId, role: "owner" } } },
     select: { id: true },
   });
-  await recordAudit(tx, { organizationId: id, userId, action: "organization.created", subject: id, detail: { slug, name } });
+  await recordAudit(tx, {
+    organizationId: id,
+    userId,
+    action: "organization.created",
+    subject: id,
+    detail: { slug, name },
+  });
   return { id, slug };
 }
 

@@ -9,7 +9,8 @@ const CHARACTERS_MAX = 200;
 const DISTINCT_CHARACTERS_MIN = 5;
 
 /** The first guesses of every attacker that are long enough to pass otherwise. */
-const guesses = /^(?:password|passw0rd|qwertyuiop?|qwerty|letmein|welcome|administrator|iloveyou|1234567890?|0123456789?|abcdefghij)[\d!.?]*$/;
+const guesses =
+  /^(?:password|passw0rd|qwertyuiop?|qwerty|letmein|welcome|administrator|iloveyou|1234567890?|0123456789?|abcdefghij)[\d!.?]*$/;
 
 /** Refuses a password that would be guessed. `personal` is what a guesser knows of the person: name, email, organization. */
 export function checkPassword(password: string, personal: string[]): void {

@@ -24,7 +24,11 @@ test("of two who sign up first at once, one becomes the operator, and each owns 
   ]);
   const users = await database.db.user.findMany({
     orderBy: { email: "asc" },
-    select: { email: true, isOperator: true, memberships: { select: { role: true, organization: { select: { slug: true } } } } },
+    select: {
+      email: true,
+      isOperator: true,
+      memberships: { select: { role: true, organization: { select: { slug: true } } } },
+    },
   });
   expect(users.filter((user) => user.isOperator)).toHaveLength(1);
   expect(users.map((user) => [user.email, user.memberships])).toEqual([
@@ -37,18 +41,33 @@ test("of two who sign up first at once, one becomes the operator, and each owns 
 test("a taken email or organization is refused at its field, and leaves nothing behind", async () => {
   await register({ email: "taken@example.com", organization: "Taken" });
   const before = await database.db.user.count();
-  await expect(register({ email: "TAKEN@example.com", organization: "Other" })).rejects.toMatchObject({ code: "conflict", field: "email" });
-  await expect(register({ email: "new@example.com", organization: "taken" })).rejects.toMatchObject({ code: "conflict", field: "organization" });
-  await expect(register({ email: "new@example.com", organization: "Sign in" })).rejects.toMatchObject({ code: "invalid", field: "organization" });
-  await expect(register({ email: "new@example.com", organization: "株式会社" })).rejects.toMatchObject({ code: "invalid", field: "organization" });
+  await expect(register({ email: "TAKEN@example.com", organization: "Other" })).rejects.toMatchObject({
+    code: "conflict",
+    field: "email",
+  });
+  await expect(register({ email: "new@example.com", organization: "taken" })).rejects.toMatchObject({
+    code: "conflict",
+    field: "organization",
+  });
+  await expect(register({ email: "new@example.com", organization: "Sign in" })).rejects.toMatchObject({
+    code: "invalid",
+    field: "organization",
+  });
+  await expect(register({ email: "new@example.com", organization: "株式会社" })).rejects.toMatchObject({
+    code: "invalid",
+    field: "organization",
+  });
   expect(await database.db.user.count()).toBe(before);
   expect(await database.db.organization.count({ where: { slug: "other" } })).toBe(0);
 });
 
-test.each(["short", "aaaaaaaaaaaa", "Password2026!", "weak@example.com"])("the weak password %s is refused at its field", async (weak) => {
-  const attempt = register({ email: "weak@example.com", organization: "Weak", password: weak });
-  await expect(attempt).rejects.toMatchObject({ code: "invalid", field: "password" });
-});
+test.each(["short", "aaaaaaaaaaaa", "Password2026!", "weak@example.com"])(
+  "the weak password %s is refused at its field",
+  async (weak) => {
+    const attempt = register({ email: "weak@example.com", organization: "Weak", password: weak });
+    await expect(attempt).rejects.toMatchObject({ code: "invalid", field: "password" });
+  },
+);
 
 test("names that Postgres can't hold are refused before they reach it", () => {
   const account = { email: "a@example.com", password, organization: "Acme" };
@@ -60,7 +79,10 @@ test("an unknown email takes about as long as a wrong password", async () => {
   await register({ email: "timed@example.com", organization: "Timed" });
   const timeMs = async (email: string) => {
     const began = performance.now();
-    await signIn({ db: database.db, clock: systemClock }, { email, password: "some wrong password", clientAddress: "192.0.2.9" });
+    await signIn(
+      { db: database.db, clock: systemClock },
+      { email, password: "some wrong password", clientAddress: "192.0.2.9" },
+    );
     return performance.now() - began;
   };
   await timeMs("warm-up@example.com");

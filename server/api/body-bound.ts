@@ -10,7 +10,10 @@ export function refuseBody(req: Request): Response | null {
   const length = req.headers.get("content-length");
   if (length === null) return refusal(411, "Say how long the body is: send content-length.");
   if (Number(length) <= BODY_BYTES_MAX) return null;
-  return refusal(413, `That is too large: a request has ${BODY_BYTES_MAX / 1024 / 1024} MB at most. Send less at once.`);
+  return refusal(
+    413,
+    `That is too large: a request has ${BODY_BYTES_MAX / 1024 / 1024} MB at most. Send less at once.`,
+  );
 }
 
 function refusal(status: 411 | 413, message: string): Response {

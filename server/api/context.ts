@@ -46,7 +46,7 @@ function compose(): Parts {
   const log = createLog("console", env.LOG_LEVEL);
   const db = connect(env.DATABASE_URL);
   const clock = systemClock;
-  const readiness = runtimeReadiness(env);
+  const readiness = runtimeReadiness(env, log);
   const packages = createPackages({ dir: join(env.DATA_DIR, "packages"), environment: readNpmEnvironment() });
   warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
   return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages };

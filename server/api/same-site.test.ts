@@ -2,7 +2,12 @@ import { expect, test } from "vitest";
 import { isCrossSite } from "./same-site.ts";
 
 const from = (headers: Record<string, string>) =>
-  isCrossSite(new Request("http://localhost:3000/api/trpc/x", { method: "POST", headers: { host: "localhost:3000", ...headers } }));
+  isCrossSite(
+    new Request("http://localhost:3000/api/trpc/x", {
+      method: "POST",
+      headers: { host: "localhost:3000", ...headers },
+    }),
+  );
 
 test("another site, and a tenant's function on the same site, can't send a member's cookie along", () => {
   expect(from({ "sec-fetch-site": "cross-site" })).toBe(true);

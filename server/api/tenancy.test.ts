@@ -20,7 +20,13 @@ beforeAll(async () => {
 afterAll(() => database[Symbol.asyncDispose]());
 
 async function register(email: string, organization: string): Promise<Id<"user">> {
-  const account = { name: "Someone", email, password: "correct horse battery", organization, clientAddress: "192.0.2.1" };
+  const account = {
+    name: "Someone",
+    email,
+    password: "correct horse battery",
+    organization,
+    clientAddress: "192.0.2.1",
+  };
   return (await signUp({ db: database.db, clock }, account)).userId;
 }
 
@@ -53,7 +59,10 @@ test("a stranger can't tell an organization of others from one that does not exi
     expect(foreign).toEqual(await refusal(door("no-such-organization")));
     expect(foreign.code).toBe("NOT_FOUND");
   }
-  const { name } = await database.db.organization.findUniqueOrThrow({ where: { slug: "acme" }, select: { name: true } });
+  const { name } = await database.db.organization.findUniqueOrThrow({
+    where: { slug: "acme" },
+    select: { name: true },
+  });
   expect(name).toBe("Acme");
 });
 
@@ -67,7 +76,10 @@ test("a member's role is asked at every call, so that taking it away works at on
   const key = { organizationId: acme.id, userId: eve };
   await database.db.member.create({ data: { ...key, role: "viewer" } });
   const asEve = callerOf(eve);
-  expect(await asEve.organization.get({ organizationSlug: "acme" })).toMatchObject({ role: "viewer", canRename: false });
+  expect(await asEve.organization.get({ organizationSlug: "acme" })).toMatchObject({
+    role: "viewer",
+    canRename: false,
+  });
   expect((await refusal(asEve.organization.rename({ organizationSlug: "acme", name: "Mine" }))).code).toBe("FORBIDDEN");
   expect((await refusal(asEve.billing.summary({ organizationSlug: "acme" }))).code).toBe("FORBIDDEN");
   await database.db.member.delete({ where: { organizationId_userId: key } });
@@ -76,8 +88,14 @@ test("a member's role is asked at every call, so that taking it away works at on
 
 test("an owner renames the organization, its address stays, and the change is written down", async () => {
   await callerOf(ada).organization.rename({ organizationSlug: "acme", name: "  Acme Ltd " });
-  expect(await callerOf(ada).organization.get({ organizationSlug: "acme" })).toMatchObject({ name: "Acme Ltd", slug: "acme" });
-  const entry = await database.db.auditEntry.findFirst({ where: { action: "organization.renamed" }, select: { userId: true, detail: true } });
+  expect(await callerOf(ada).organization.get({ organizationSlug: "acme" })).toMatchObject({
+    name: "Acme Ltd",
+    slug: "acme",
+  });
+  const entry = await database.db.auditEntry.findFirst({
+    where: { action: "organization.renamed" },
+    select: { userId: true, detail: true },
+  });
   expect(entry).toEqual({ userId: ada, detail: { from: "Acme", to: "Acme Ltd" } });
 });
 

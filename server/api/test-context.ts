@@ -23,7 +23,10 @@ export function testContext(of: { db: Db; userId: Id<"user"> | null }): Context 
     env,
     clock: systemClock,
     log: createLog("test", "silent"),
-    readiness: { prepare: async () => ({ kind: "unavailable", message: "there is no runtime in this test" }) },
+    readiness: {
+      prepare: async () => ({ kind: "unavailable", message: "there is no runtime in this test" }),
+      changed: async () => undefined,
+    },
     packages: createPackages({ dir: join(tmpdir(), "sluice-test-packages"), environment: {} }),
     clientAddress: "192.0.2.1",
   };

@@ -88,7 +88,10 @@ export function organizationProcedure(permission: Permission) {
       const { organizationSlug } = input;
       const { organization, role } = await membershipOf(ctx.db, { userId: ctx.userId, organizationSlug });
       if (!isAllowed(role, permission)) {
-        throw new Fault("forbidden", `Your role here (${role}) does not allow that. Ask an owner of ${organization.name}.`);
+        throw new Fault(
+          "forbidden",
+          `Your role here (${role}) does not allow that. Ask an owner of ${organization.name}.`,
+        );
       }
       return next({ ctx: { ...ctx, organization, role } });
     });

@@ -15,6 +15,11 @@ type Peer = Pick<IncomingMessage, "headers"> & { socket: { remoteAddress?: strin
 /** The peer of the connection; behind a proxy that we were told to trust, the last address that it noted itself. */
 export function clientAddress(req: Peer, isBehindProxy: boolean): string {
   const noted = req.headers["x-forwarded-for"];
-  const last = isBehindProxy ? String(noted ?? "").split(",").at(-1)?.trim() : undefined;
+  const last = isBehindProxy
+    ? String(noted ?? "")
+        .split(",")
+        .at(-1)
+        ?.trim()
+    : undefined;
   return last || req.socket.remoteAddress || "unknown";
 }

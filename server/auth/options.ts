@@ -61,7 +61,9 @@ export function authOptions(tools: Tools): NextAuthOptions {
     logger: {
       // A session that can't be read is anybody's to send: no error of ours, and not worth a line each time.
       error: (code, metadata) =>
-        code === "JWT_SESSION_ERROR" ? log.debug({ code }, "a session could not be read") : log.error({ code, metadata }, "sign-in failed"),
+        code === "JWT_SESSION_ERROR"
+          ? log.debug({ code }, "a session could not be read")
+          : log.error({ code, metadata }, "sign-in failed"),
       warn: (code) => log.debug({ code }, "next-auth warning"),
       debug: () => {},
     },
@@ -82,15 +84,15 @@ function withPassword(tools: Tools) {
     async authorize(credentials, req) {
       const noted: unknown = req.headers?.[CLIENT_ADDRESS_HEADER];
       const clientAddress = typeof noted === "string" ? noted : "unknown";
-      const email = String(credentials?.email ?? "");
-      const password = String(credentials?.password ?? "");
+      const email = credentials?.email ?? "";
+      const password = credentials?.password ?? "";
       try {
         return await signIn(tools, { email, password, clientAddress });
       } catch (thrown) {
         // NextAuth hands an error's message to the page: a fault's is meant for people, any other is not.
-        if (thrown instanceof Fault) throw new Error(thrown.message);
+        if (thrown instanceof Fault) throw new Error(thrown.message, { cause: thrown });
         tools.log.error({ err: thrown }, "sign-in failed");
-        throw new Error("Something went wrong on our side. Try again in a moment.");
+        throw new Error("Something went wrong on our side. Try again in a moment.", { cause: thrown });
       }
     },
   });

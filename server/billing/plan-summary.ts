@@ -1,7 +1,14 @@
 import type { PlanName } from "#server/db/generated/enums.ts";
 import type { Clock } from "#server/std/clock.ts";
 import { formatCents, formatExact, roundToCents } from "#server/std/money.ts";
-import { currentPriceVersion, GB_BYTES, GB_MONTH_BYTE_HOURS, type Meter, type MeterPrice, type Plan } from "./price-book.ts";
+import {
+  currentPriceVersion,
+  GB_BYTES,
+  GB_MONTH_BYTE_HOURS,
+  type Meter,
+  type MeterPrice,
+  type Plan,
+} from "./price-book.ts";
 
 export type MeterSummary = {
   meter: Meter;

@@ -36,7 +36,7 @@ test("half a cent rounds up, as Stripe rounds a line", () => {
   expect(roundToCents(parseCents("0.5"))).toBe(1n);
   expect(roundToCents(parseCents("0.499999999999"))).toBe(0n);
   expect(roundToCents(parseCents("1.5"))).toBe(2n);
-  expect(roundToCents(picocents(-parseCents("1.5")))).toBe(-2n);
+  expect(roundToCents(picocents(0n - parseCents("1.5")))).toBe(-2n);
 });
 
 test("a CPU hour and a gigabyte cost what the book says", () => {

@@ -22,10 +22,17 @@ try {
 
 async function serve(env: ConsoleEnv): Promise<void> {
   const { PORT: port, BIND_ADDRESS: hostname } = env;
-  let answer: RequestListener = (_req, res) => void res.writeHead(503, { "retry-after": "1" }).end("The console is starting.\n");
+  let answer: RequestListener = (_req, res) =>
+    void res.writeHead(503, { "retry-after": "1" }).end("The console is starting.\n");
   const server = createServer((req, res) => answer(req, res));
   await listen(server, env);
-  const app = next({ dev: env.NODE_ENV === "development", dir: join(import.meta.dirname, "../.."), hostname, port, httpServer: server });
+  const app = next({
+    dev: env.NODE_ENV === "development",
+    dir: join(import.meta.dirname, "../.."),
+    hostname,
+    port,
+    httpServer: server,
+  });
   await app.prepare();
   const handle = app.getRequestHandler();
   answer = (req, res) => {
@@ -46,7 +53,8 @@ async function serve(env: ConsoleEnv): Promise<void> {
 function listen(server: Server, env: ConsoleEnv): Promise<void> {
   return new Promise((resolve) => {
     server.once("error", (error) => {
-      if (errnoOf(error) !== "EADDRINUSE") fail(`The console can't listen on ${env.BIND_ADDRESS}:${env.PORT}: ${error.message}`);
+      if (errnoOf(error) !== "EADDRINUSE")
+        fail(`The console can't listen on ${env.BIND_ADDRESS}:${env.PORT}: ${error.message}`);
       fail(`Port ${env.PORT} is in use. End the program that has it, or choose another with PORT=3001.`);
     });
     server.listen(env.PORT, env.BIND_ADDRESS, resolve);

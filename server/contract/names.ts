@@ -6,8 +6,29 @@ const SLUG_CHARACTERS_MAX = 30;
 
 /** Paths of the console that no organization may take. */
 const reserved = new Set([
-  "api", "admin", "www", "sign-in", "sign-up", "sign-out", "pricing", "docs", "new", "static", "public", "healthz",
-  "readyz", "metrics", "settings", "account", "operator", "assets", "about", "terms", "privacy", "status", "support",
+  "api",
+  "admin",
+  "www",
+  "sign-in",
+  "sign-up",
+  "sign-out",
+  "pricing",
+  "docs",
+  "new",
+  "static",
+  "public",
+  "healthz",
+  "readyz",
+  "metrics",
+  "settings",
+  "account",
+  "operator",
+  "assets",
+  "about",
+  "terms",
+  "privacy",
+  "status",
+  "support",
 ]);
 
 const pattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;

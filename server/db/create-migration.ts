@@ -9,7 +9,8 @@ import { noFilter, openSchemaEngine } from "./schema-engine.ts";
  * tells the engine which Postgres it writes for, and nothing is changed there.
  */
 const [name, databaseUrl] = [process.argv[2], process.env["DATABASE_URL"]];
-if (!name || !/^[a-z0-9_]+$/.test(name) || !databaseUrl) throw new Error("usage: DATABASE_URL=… npm run db:migration name_of_it");
+if (!name || !/^[a-z0-9_]+$/.test(name) || !databaseUrl)
+  throw new Error("usage: DATABASE_URL=… npm run db:migration name_of_it");
 
 const root = join(import.meta.dirname, "../..");
 const schema = await readFile(join(root, "prisma/schema.prisma"), "utf8");
@@ -17,7 +18,10 @@ const last = (await readMigrations()).at(-1);
 const before = last && (await readFile(join(root, "prisma/migrations", last.name, "schema.prisma"), "utf8"));
 await using schemaEngine = await openSchemaEngine(databaseUrl);
 const { stdout } = await schemaEngine.engine.diff({
-  from: before === undefined ? { tag: "empty" } : { tag: "schemaDatamodel", files: [{ path: "schema.prisma", content: before }] },
+  from:
+    before === undefined
+      ? { tag: "empty" }
+      : { tag: "schemaDatamodel", files: [{ path: "schema.prisma", content: before }] },
   to: { tag: "schemaDatamodel", files: [{ path: "schema.prisma", content: schema }] },
   script: true,
   exitCode: null,

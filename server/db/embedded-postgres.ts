@@ -25,7 +25,13 @@ export type EmbeddedPostgres = {
  * Postgres, so no orphan holds the data directory; and root can run it without a system account or a world-readable path.
  * `runDir` holds the socket; its path must be short (a unix socket's path has 107 bytes at most).
  */
-export async function startEmbeddedPostgres({ dataDir, runDir }: { dataDir: string; runDir: string }): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({
+  dataDir,
+  runDir,
+}: {
+  dataDir: string;
+  runDir: string;
+}): Promise<EmbeddedPostgres> {
   const cluster = join(dataDir, "postgres");
   const socketDir = join(runDir, "pg");
   await mkdir(cluster, { recursive: true, mode: 0o700 });
@@ -42,7 +48,11 @@ function nativeDir(): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(name)), "../native");
   } catch (cause) {
-    throw new Fault("unavailable", `There is no embedded Postgres for ${process.platform} ${process.arch}. Set DATABASE_URL to a Postgres 15 or newer.`, { cause });
+    throw new Fault(
+      "unavailable",
+      `There is no embedded Postgres for ${process.platform} ${process.arch}. Set DATABASE_URL to a Postgres 15 or newer.`,
+      { cause },
+    );
   }
 }
 
@@ -51,25 +61,49 @@ async function initialize(paths: Paths): Promise<void> {
   const half = `${paths.cluster}.new`;
   await rm(half, { recursive: true, force: true });
   await mkdir(half, { recursive: true, mode: 0o700 });
-  const child = launch({ ...paths, cluster: half }, "initdb", [
-    "-D", half, "-U", "sluice", "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "--no-instructions",
-  ], "pipe");
+  const child = launch(
+    { ...paths, cluster: half },
+    "initdb",
+    ["-D", half, "-U", "sluice", "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "--no-instructions"],
+    "pipe",
+  );
   let output = "";
   child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const code = await exitOf(child);
-  if (code !== 0) throw new Fault("unavailable", `Postgres could not be set up: ${output.trim().split("\n").slice(-3).join(" ")}`);
+  if (code !== 0)
+    throw new Fault("unavailable", `Postgres could not be set up: ${output.trim().split("\n").slice(-3).join(" ")}`);
   await rm(paths.cluster, { recursive: true, force: true });
   await rename(half, paths.cluster);
 }
 
 async function startServer(paths: Paths, logPath: string): Promise<EmbeddedPostgres> {
   const logFile = await open(logPath, "a", 0o600);
-  const child = launch(paths, "postgres", [
-    "-D", paths.cluster, "-k", paths.socketDir,
-    "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "log_min_messages=warning",
-    "-c", "wal_compression=on", "-c", "timezone=UTC", "-c", "password_encryption=scram-sha-256",
-  ], logFile.fd);
+  const child = launch(
+    paths,
+    "postgres",
+    [
+      "-D",
+      paths.cluster,
+      "-k",
+      paths.socketDir,
+      "-c",
+      "listen_addresses=",
+      "-c",
+      "max_connections=200",
+      "-c",
+      "shared_buffers=128MB",
+      "-c",
+      "log_min_messages=warning",
+      "-c",
+      "wal_compression=on",
+      "-c",
+      "timezone=UTC",
+      "-c",
+      "password_encryption=scram-sha-256",
+    ],
+    logFile.fd,
+  );
   await logFile.close();
   const ended = exitOf(child).then(() => undefined);
   let hasEnded = false;
@@ -81,7 +115,10 @@ async function startServer(paths: Paths, logPath: string): Promise<EmbeddedPostg
     if (await answers(url)) break;
     if (Date.now() > deadline) {
       child.kill("SIGKILL");
-      throw new Fault("unavailable", `Postgres did not answer in ${START_MS_MAX / 1000} s: ${await lastLines(logPath)}`);
+      throw new Fault(
+        "unavailable",
+        `Postgres did not answer in ${START_MS_MAX / 1000} s: ${await lastLines(logPath)}`,
+      );
     }
     await wait(20);
   }
@@ -137,7 +174,14 @@ async function lastLines(path: string): Promise<string> {
 
 function launch(paths: Paths, program: "initdb" | "postgres", args: string[], output: "pipe" | number): ChildProcess {
   const binary = join(paths.native, "bin", program);
-  const env = { NODE_ENV: "production" as const, PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC", HOME: paths.cluster, LD_LIBRARY_PATH: join(paths.native, "lib") };
+  const env = {
+    NODE_ENV: "production" as const,
+    PATH: "/usr/bin:/bin",
+    LC_ALL: "C.UTF-8",
+    TZ: "UTC",
+    HOME: paths.cluster,
+    LD_LIBRARY_PATH: join(paths.native, "lib"),
+  };
   const stdio: ["ignore", "pipe" | number, "pipe" | number] = ["ignore", output, output];
   if (process.platform !== "linux") return spawn(binary, args, { env, stdio });
   return spawn("bwrap", [...walls(paths), "--", binary, ...args], { env, stdio });
@@ -150,9 +194,36 @@ function walls({ native, cluster, socketDir }: Paths): string[] {
     return lstatSync(path).isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
   });
   return [
-    "--unshare-user", ...uid, "--unshare-pid", "--unshare-ipc", "--unshare-net", "--as-pid-1", "--die-with-parent", "--new-session",
-    "--ro-bind", "/usr", "/usr", ...system, "--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
-    "--ro-bind", native, native, "--bind", cluster, cluster, "--bind", socketDir, socketDir,
+    "--unshare-user",
+    ...uid,
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-net",
+    "--as-pid-1",
+    "--die-with-parent",
+    "--new-session",
+    "--ro-bind",
+    "/usr",
+    "/usr",
+    ...system,
+    "--ro-bind",
+    "/etc",
+    "/etc",
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+    "--tmpfs",
+    "/tmp",
+    "--ro-bind",
+    native,
+    native,
+    "--bind",
+    cluster,
+    cluster,
+    "--bind",
+    socketDir,
+    socketDir,
   ];
 }
 
@@ -160,7 +231,13 @@ function exitOf(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
     child.once("error", (cause) => {
       const missing = errnoOf(cause) === "ENOENT";
-      reject(missing ? new Fault("unavailable", "bubblewrap (bwrap) is not installed: run `sudo apt-get install bubblewrap`", { cause }) : cause);
+      reject(
+        missing
+          ? new Fault("unavailable", "bubblewrap (bwrap) is not installed: run `sudo apt-get install bubblewrap`", {
+              cause,
+            })
+          : cause,
+      );
     });
     child.once("exit", (code) => resolve(code));
   });

@@ -25,7 +25,10 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
 export async function migrationList(migrations: Migration[]) {
   return {
     baseDir: migrationsDir,
-    lockfile: { path: "migration_lock.toml", content: await readFile(join(migrationsDir, "migration_lock.toml"), "utf8") },
+    lockfile: {
+      path: "migration_lock.toml",
+      content: await readFile(join(migrationsDir, "migration_lock.toml"), "utf8"),
+    },
     shadowDbInitScript: "",
     migrationDirectories: migrations.map(({ name, script }) => ({
       path: name,
@@ -53,7 +56,9 @@ async function allApplied(databaseUrl: string, migrations: Migration[]): Promise
       "SELECT migration_name, checksum FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL",
     );
     const checksumOf = new Map(rows.map((row) => [row.migration_name, row.checksum]));
-    return migrations.every(({ name, script }) => checksumOf.get(name) === createHash("sha256").update(script).digest("hex"));
+    return migrations.every(
+      ({ name, script }) => checksumOf.get(name) === createHash("sha256").update(script).digest("hex"),
+    );
   } finally {
     await client.end();
   }

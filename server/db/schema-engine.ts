@@ -12,7 +12,9 @@ export type SchemaEngine = AsyncDisposable & { engine: bindings.SchemaEngine };
  * The package's entry wants a bundler that loads .wasm, so it is instantiated by hand here.
  */
 export async function openSchemaEngine(databaseUrl: string): Promise<SchemaEngine> {
-  const wasmPath = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg").replace(/\.js$/, ".wasm");
+  const wasmPath = createRequire(import.meta.url)
+    .resolve("@prisma/schema-engine-wasm/schema_engine_bg")
+    .replace(/\.js$/, ".wasm");
   const module = await WebAssembly.compile(new Uint8Array(await readFile(wasmPath)));
   const instance = await WebAssembly.instantiate(module, { "./schema_engine_bg.js": { ...bindings } });
   bindings.__wbg_set_wasm(instance.exports);

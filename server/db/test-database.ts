@@ -7,7 +7,8 @@ export type TestDatabase = AsyncDisposable & { db: Db; url: string };
 /** A migrated database of its own, dropped when disposed: `await using database = await testDatabase()`. */
 export async function testDatabase(): Promise<TestDatabase> {
   const template = process.env["TEST_DATABASE_URL"];
-  if (!template) throw new Error("TEST_DATABASE_URL is not set: run through vitest, whose global setup starts a Postgres");
+  if (!template)
+    throw new Error("TEST_DATABASE_URL is not set: run through vitest, whose global setup starts a Postgres");
   const name = `test_${randomBytes(8).toString("hex")}`;
   await inPostgres(template, `CREATE DATABASE ${name} TEMPLATE sluice`);
   const url = template.replace("/sluice?", `/${name}?`);

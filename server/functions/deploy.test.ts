@@ -35,6 +35,7 @@ beforeAll(async () => {
         prepared.push(spec);
         return Promise.resolve(answer);
       },
+      changed: () => Promise.resolve(),
     },
   };
 });

@@ -43,6 +43,7 @@ export async function deploy(tools: DeployTools, request: DeployRequest): Promis
 
   const storeAt = performance.now();
   const versionNumber = await store(tools.db, request, source, built);
+  await tools.readiness.changed(request.functionId);
   const storeMs = performance.now() - storeAt;
   return {
     kind: "deployed",

@@ -5,6 +5,8 @@ import { ownPath } from "./bundle.ts";
 /** Asks the runtime whether a version starts, and keeps the started instance warm for its first call. */
 export interface Readiness {
   prepare(spec: VersionSpec): Promise<ReadinessResult>;
+  /** Says that a function's deployment changed, so that whoever deployed finds it live at once; never throws, as NOTIFY tells it too. */
+  changed(functionId: string): Promise<void>;
 }
 
 export type StartError = { message: string; file: string | null; line: number | null; column: number | null };

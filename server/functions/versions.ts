@@ -95,6 +95,7 @@ export async function rollBack(
       detail: { number },
     });
   });
+  await readiness.changed(functionId);
   const finishedAt = performance.now();
   const timings = { packagesMs: 0, bundleMs: 0, startMs: result.startMs, storeMs: finishedAt - storeAt };
   return { kind: "deployed", versionNumber: number, durationMs: finishedAt - startedAt, timings };

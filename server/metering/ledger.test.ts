@@ -9,9 +9,24 @@ const to = new Date("2026-12-01T00:00:00Z");
 
 function fact(seq: number, overrides: Partial<UsageFact> = {}): UsageFact {
   return {
-    epoch: 1n, seq: BigInt(seq), kind: "request", organizationId, functionId: "fn_1", versionId: "ver_1", requestId: `req_${seq}`,
-    occurredAtMs: Date.parse("2026-11-24T10:59:59.999Z"), method: "GET", path: "/", status: 200, outcome: "ok",
-    wallUs: 1000, cpuNs: 5000, ingressBytes: 0, egressBytes: 12, coldStart: false, ...overrides,
+    epoch: 1n,
+    seq: BigInt(seq),
+    kind: "request",
+    organizationId,
+    functionId: "fn_1",
+    versionId: "ver_1",
+    requestId: `req_${seq}`,
+    occurredAtMs: Date.parse("2026-11-24T10:59:59.999Z"),
+    method: "GET",
+    path: "/",
+    status: 200,
+    outcome: "ok",
+    wallUs: 1000,
+    cpuNs: 5000,
+    ingressBytes: 0,
+    egressBytes: 12,
+    coldStart: false,
+    ...overrides,
   };
 }
 
@@ -38,8 +53,14 @@ test("CPU after the answer and in the background is charged without being a requ
 
 test("usage falls into the UTC hour in which the request came", async () => {
   await using database = await testDatabase();
-  await recordUsage(database.db, [fact(1), fact(2, { occurredAtMs: Date.parse("2026-11-24T11:00:00.000Z"), status: 502 })]);
-  const hours = await database.db.usageHour.findMany({ orderBy: { hourAt: "asc" }, select: { hourAt: true, requests: true, failures: true } });
+  await recordUsage(database.db, [
+    fact(1),
+    fact(2, { occurredAtMs: Date.parse("2026-11-24T11:00:00.000Z"), status: 502 }),
+  ]);
+  const hours = await database.db.usageHour.findMany({
+    orderBy: { hourAt: "asc" },
+    select: { hourAt: true, requests: true, failures: true },
+  });
   expect(hours).toEqual([
     { hourAt: new Date("2026-11-24T10:00:00Z"), requests: 1n, failures: 0n },
     { hourAt: new Date("2026-11-24T11:00:00Z"), requests: 1n, failures: 1n },

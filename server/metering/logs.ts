@@ -16,7 +16,11 @@ export type LogFact = {
 /** Keeps printed lines. NUL, which Postgres' text cannot hold, becomes the replacement character. */
 export async function recordLogs(db: Db, lines: readonly LogFact[]): Promise<void> {
   await db.logLine.createMany({
-    data: lines.map(({ atMs, message, ...line }) => ({ ...line, at: new Date(atMs), message: message.replaceAll("\0", "\u{FFFD}").toWellFormed() })),
+    data: lines.map(({ atMs, message, ...line }) => ({
+      ...line,
+      at: new Date(atMs),
+      message: message.replaceAll("\0", "\u{FFFD}").toWellFormed(),
+    })),
     skipDuplicates: true,
   });
 }

@@ -129,7 +129,10 @@ type RequestRow = {
 };
 
 async function withVersionNumbers(db: Db, rows: RequestRow[]): Promise<RequestRecord[]> {
-  const numberOf = await versionNumbers(db, rows.map((row) => row.versionId));
+  const numberOf = await versionNumbers(
+    db,
+    rows.map((row) => row.versionId),
+  );
   return rows.map(({ versionId, occurredAt, wallUs, ...row }) => ({
     ...row,
     requestId: row.requestId ?? "",
@@ -179,7 +182,10 @@ export async function recentLogs(
     select: { epoch: true, seq: true, requestId: true, versionId: true, at: true, level: true, message: true },
   });
   if (!after) rows.reverse();
-  const numberOf = await versionNumbers(db, rows.map((row) => row.versionId));
+  const numberOf = await versionNumbers(
+    db,
+    rows.map((row) => row.versionId),
+  );
   return rows.map((row) => ({
     id: `${row.epoch}.${row.seq}`,
     requestId: row.requestId,

@@ -20,7 +20,9 @@ test("attributed + start-up + idle CPU in the ledger is the kernel's total of th
   await using runtime = await testRuntime({ WARM_POOL_SIZE: "1" });
   const { host } = await runtime.deploy("hello", bundle);
   for (let round = 0; round < 5; round += 1) {
-    await Promise.all(["/", "/overlap", "/overlap", "/after", "/idle"].map((path) => callFunction(runtime, host, { path })));
+    await Promise.all(
+      ["/", "/overlap", "/overlap", "/after", "/idle"].map((path) => callFunction(runtime, host, { path })),
+    );
   }
   const pid = configuredWorkerd(runtime.pid());
   const kernelNs = await eventually(
@@ -43,11 +45,15 @@ test("CPU that a request takes after its answer is charged to it, not lost", asy
   const { host } = await runtime.deploy("hello", bundle);
   await callFunction(runtime, host, { path: "/after" });
   const after = await eventually(
-    () => runtime.database.db.usageEvent.findFirst({ where: { kind: "after" }, select: { cpuNs: true, requestId: true } }),
+    () =>
+      runtime.database.db.usageEvent.findFirst({ where: { kind: "after" }, select: { cpuNs: true, requestId: true } }),
     (row) => row !== null,
   );
   expect(Number(after?.cpuNs)).toBeGreaterThan(1_000_000);
-  const request = await runtime.database.db.usageEvent.findFirst({ where: { kind: "request" }, select: { requestId: true } });
+  const request = await runtime.database.db.usageEvent.findFirst({
+    where: { kind: "request" },
+    select: { requestId: true },
+  });
   expect(after?.requestId).toBe(request?.requestId);
 });
 
@@ -56,7 +62,10 @@ test("computing in module scope beyond what is free is charged as background", a
   const { host } = await runtime.deploy("hello", bundle.replace("spin(3e6)", "spin(3e8)"));
   await callFunction(runtime, host, { path: "/" });
   await runtime.kill("SIGTERM");
-  const background = await runtime.database.db.usageEvent.aggregate({ where: { kind: "background" }, _sum: { cpuNs: true } });
+  const background = await runtime.database.db.usageEvent.aggregate({
+    where: { kind: "background" },
+    _sum: { cpuNs: true },
+  });
   expect(Number(background._sum.cpuNs ?? 0n)).toBeGreaterThan(50_000_000);
 });
 

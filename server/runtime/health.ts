@@ -20,8 +20,14 @@ export class Health {
   answer(path: string, res: ServerResponse): void {
     const reasons = path === "/readyz" ? this.#unready() : [];
     const known = path === "/readyz" || path === "/healthz";
-    res.writeHead(!known ? 404 : reasons.length > 0 ? 503 : 200, { "content-type": "application/json", "cache-control": "no-store" });
-    if (!known) res.end(JSON.stringify({ error: { code: "function_not_found", message: "No function answers at this address." } }));
+    res.writeHead(!known ? 404 : reasons.length > 0 ? 503 : 200, {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+    });
+    if (!known)
+      res.end(
+        JSON.stringify({ error: { code: "function_not_found", message: "No function answers at this address." } }),
+      );
     else res.end(JSON.stringify(reasons.length > 0 ? { ok: false, reasons } : { ok: true }));
   }
 

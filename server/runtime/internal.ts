@@ -14,19 +14,26 @@ export type InternalParts = { secret: string; fleet: Fleet; versions: VersionCac
 export function createInternalServer(parts: InternalParts): Server {
   return createServer((req, res) => {
     handle(parts, req, res).catch((error: unknown) => {
-      if (!res.headersSent) send(res, 500, { error: { code: "internal", message: error instanceof Error ? error.message : String(error) } });
+      if (!res.headersSent)
+        send(res, 500, {
+          error: { code: "internal", message: error instanceof Error ? error.message : String(error) },
+        });
     });
   });
 }
 
 async function handle(parts: InternalParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  if (req.method === "GET" && (req.url === "/healthz" || req.url === "/readyz")) return parts.health.answer(req.url, res);
+  if (req.method === "GET" && (req.url === "/healthz" || req.url === "/readyz"))
+    return parts.health.answer(req.url, res);
   if (req.method === "GET" && req.url === "/metrics") {
     res.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
     res.end(parts.health.metrics());
     return;
   }
-  if (!isAuthorized(req, parts.secret)) return send(res, 401, { error: { code: "unauthorized", message: "INTERNAL_SECRET of console and runtime differ" } });
+  if (!isAuthorized(req, parts.secret))
+    return send(res, 401, {
+      error: { code: "unauthorized", message: "INTERNAL_SECRET of console and runtime differ" },
+    });
   if (req.method === "POST" && req.url === readinessPath) {
     const spec = versionSpec.safeParse(JSON.parse((await readBody(req)).toString("utf8")));
     if (!spec.success) return send(res, 400, { error: { code: "invalid", message: spec.error.message } });

@@ -1,7 +1,18 @@
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { readUserRunDir } from "#server/env.ts";
 import { errnoOf, Fault } from "#server/std/fault.ts";
 
 /**
@@ -11,17 +22,24 @@ import { errnoOf, Fault } from "#server/std/fault.ts";
 export function runDirFor(dataDir: string): string {
   const name = `sluice-${createHash("sha256").update(dataDir).digest("hex").slice(0, 10)}`;
   if (process.getuid?.() === 0) return join("/var/lib", name);
-  return join(process.env["XDG_RUNTIME_DIR"] ?? join(tmpdir(), `sluice-${process.getuid?.() ?? 0}`), name);
+  return join(readUserRunDir() ?? join(tmpdir(), `sluice-${process.getuid?.() ?? 0}`), name);
 }
 
 /** Makes the folder, ours and writable to nobody else; refuses one that another account put there first. */
 export function makeRunDir(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o711 });
   const { uid } = lstatSync(path);
-  if (uid !== process.getuid?.()) throw new Fault("conflict", `${path} belongs to another account. Remove it, or set RUN_DIR to a short path of your own.`);
+  if (uid !== process.getuid?.())
+    throw new Fault(
+      "conflict",
+      `${path} belongs to another account. Remove it, or set RUN_DIR to a short path of your own.`,
+    );
   chmodSync(path, 0o711);
   if (process.getuid?.() === 0 && !isReachable(join(path, "socket"))) {
-    throw new Fault("unavailable", `${path} lies in a folder that only root may enter, so sandboxes can't reach their sockets. Set RUN_DIR to a short path elsewhere.`);
+    throw new Fault(
+      "unavailable",
+      `${path} lies in a folder that only root may enter, so sandboxes can't reach their sockets. Set RUN_DIR to a short path elsewhere.`,
+    );
   }
 }
 
@@ -29,7 +47,12 @@ export function makeRunDir(path: string): void {
 export function reachableFile(path: string, runDir: string): string {
   if (process.getuid?.() !== 0 || isReachable(path)) return path;
   const target = join(runDir, path.split("/").at(-1) ?? "file");
-  if (existsSync(target) && statSync(target).size === statSync(path).size && statSync(target).mtimeMs >= statSync(path).mtimeMs) return target;
+  if (
+    existsSync(target) &&
+    statSync(target).size === statSync(path).size &&
+    statSync(target).mtimeMs >= statSync(path).mtimeMs
+  )
+    return target;
   const half = `${target}.${process.pid}`;
   rmSync(half, { force: true });
   try {

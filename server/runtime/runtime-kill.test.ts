@@ -23,7 +23,10 @@ test(
     const callers = Array.from({ length: CALLERS }, () => callUntil(runtime, host, answered, () => isOver));
     for (let kill = 0; kill < KILLS; kill += 1) {
       const before = answered.length;
-      await eventually(async () => answered.length, (count) => count > before + 20);
+      await eventually(
+        async () => answered.length,
+        (count) => count > before + 20,
+      );
       await new Promise((resolve) => setTimeout(resolve, LIFE_MS_MIN * Math.random()));
       await runtime.kill("SIGKILL");
       await runtime.start();
@@ -33,8 +36,14 @@ test(
 
     const { db } = runtime.database;
     const inLedger = async () => db.usageEvent.findMany({ where: { kind: "request" }, select: { requestId: true } });
-    await eventually(async () => (await inLedger()).length, (count) => count >= answered.length);
-    await eventually(async () => db.runtimeEpoch.count({ where: { drainedAt: null } }), (open) => open === 1);
+    await eventually(
+      async () => (await inLedger()).length,
+      (count) => count >= answered.length,
+    );
+    await eventually(
+      async () => db.runtimeEpoch.count({ where: { drainedAt: null } }),
+      (open) => open === 1,
+    );
     const rows = await inLedger();
     const ledgerIds = new Set(rows.map((row) => row.requestId));
     expect(answered.length).toBeGreaterThan(KILLS * 20);
@@ -52,9 +61,15 @@ async function callUntil(runtime: TestRuntime, host: string, answered: string[],
   const agent = new Agent();
   while (!isOver()) {
     try {
-      const answer = await agent.request({ origin: `http://127.0.0.1:${runtime.gatewayPort}`, path: "/", method: "GET", headers: { host } });
+      const answer = await agent.request({
+        origin: `http://127.0.0.1:${runtime.gatewayPort}`,
+        path: "/",
+        method: "GET",
+        headers: { host },
+      });
       const text = await answer.body.text();
-      if (answer.statusCode === 200 && text.startsWith("answer ")) answered.push(String(answer.headers["x-request-id"]));
+      if (answer.statusCode === 200 && text.startsWith("answer "))
+        answered.push(String(answer.headers["x-request-id"]));
     } catch {
       // Killed under it: not answered, so not counted.
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -35,7 +35,9 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   const journal = new Journal(join(journalsDir, String(epoch)), log);
   const shipper = new Shipper(journal, db, epoch, log);
   const logs = new LogShipper(db, epoch, log);
-  void recoverJournals(journalsDir, db, epoch, log).catch((error: unknown) => log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again"));
+  void recoverJournals(journalsDir, db, epoch, log).catch((error: unknown) =>
+    log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again"),
+  );
 
   const rules = { allowed: new Set(env.EGRESS_ALLOW) };
   const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) => egressHost({ rules, uid, log }));
@@ -46,7 +48,8 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
     log,
     parts: {
       journal,
-      onLine: ({ organizationId, functionId, versionId }, line) => logs.add({ ...line, organizationId, functionId, versionId }),
+      onLine: ({ organizationId, functionId, versionId }, line) =>
+        logs.add({ ...line, organizationId, functionId, versionId }),
     },
   });
   const watch = watchLimits(fleet, log);
@@ -64,7 +67,15 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   });
   await routes.open();
   const health = new Health({ fleet, routes, journal });
-  const gateway = createGateway({ routes, versions, fleet, journal, functionsDomain: env.FUNCTIONS_DOMAIN, log, own: (path, res) => health.answer(path, res) });
+  const gateway = createGateway({
+    routes,
+    versions,
+    fleet,
+    journal,
+    functionsDomain: env.FUNCTIONS_DOMAIN,
+    log,
+    own: (path, res) => health.answer(path, res),
+  });
   const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, routes, health });
   await listen(gateway, env.GATEWAY_PORT, env.BIND_ADDRESS, "GATEWAY_PORT");
   await listen(internal, env.INTERNAL_PORT, "127.0.0.1", "INTERNAL_PORT");
@@ -101,7 +112,9 @@ async function listen(server: Server, port: number, address: string, variable: s
     await once(server, "listening");
   } catch (error) {
     if (errnoOf(error) !== "EADDRINUSE") throw error;
-    throw new Fault("conflict", `Port ${port} is in use. Stop what uses it, or set ${variable} to another port.`, { cause: error });
+    throw new Fault("conflict", `Port ${port} is in use. Stop what uses it, or set ${variable} to another port.`, {
+      cause: error,
+    });
   }
 }
 

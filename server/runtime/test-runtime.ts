@@ -40,7 +40,10 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
   await chmod(dataDir, 0o711); // sandboxes run as another account, and their sockets lie in it
   const [gatewayPort, internalPort] = await Promise.all([freePort(), freePort()]);
   const organizationId = newId("organization");
-  await database.db.organization.create({ data: { id: organizationId, slug: "acme", name: "Acme" }, select: { id: true } });
+  await database.db.organization.create({
+    data: { id: organizationId, slug: "acme", name: "Acme" },
+    select: { id: true },
+  });
   let child: ChildProcess | undefined;
   let said = "";
 
@@ -79,7 +82,11 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
   }
 
   async function ask(path: string, body: unknown): Promise<unknown> {
-    const answer = await request(`http://127.0.0.1:${internalPort}${path}`, { method: "POST", headers: { authorization: `Bearer ${INTERNAL_SECRET}` }, body: JSON.stringify(body) });
+    const answer = await request(`http://127.0.0.1:${internalPort}${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${INTERNAL_SECRET}` },
+      body: JSON.stringify(body),
+    });
     return answer.body.json();
   }
 
@@ -93,13 +100,26 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
     start,
     kill,
     async deploy(name, bundle, limits) {
-      const deployed = await deploy(database, { organizationId, name, bundle, limits: { ...defaultLimits, ...limits } });
+      const deployed = await deploy(database, {
+        organizationId,
+        name,
+        bundle,
+        limits: { ...defaultLimits, ...limits },
+      });
       await ask(refreshPath, { functionId: deployed.functionId });
       return deployed;
     },
     metrics: async () => (await request(`http://127.0.0.1:${internalPort}/metrics`)).body.text(),
     async prepare(bundle) {
-      const spec = { versionId: newId("version"), functionId: newId("function"), organizationId, number: 1, bundle, compatibilityDate: "2026-11-01", limits: defaultLimits };
+      const spec = {
+        versionId: newId("version"),
+        functionId: newId("function"),
+        organizationId,
+        number: 1,
+        bundle,
+        compatibilityDate: "2026-11-01",
+        limits: defaultLimits,
+      };
       return readiness.parse(await ask(readinessPath, spec));
     },
     async [Symbol.asyncDispose]() {
@@ -115,7 +135,10 @@ async function deploy(
   of: { organizationId: string; name: string; bundle: string; limits: FunctionLimits },
 ): Promise<DeployedFunction> {
   const { organizationId, name, bundle, limits } = of;
-  const existing = await db.function.findUnique({ where: { organizationId_name: { organizationId, name } }, select: { id: true } });
+  const existing = await db.function.findUnique({
+    where: { organizationId_name: { organizationId, name } },
+    select: { id: true },
+  });
   const functionId = existing?.id ?? newId("function");
   if (!existing) await db.function.create({ data: { id: functionId, organizationId, name }, select: { id: true } });
   const versionId = newId("version");
@@ -123,10 +146,23 @@ async function deploy(
   const deploymentId = newId("deployment");
   await db.$transaction([
     db.version.create({
-      data: { id: versionId, functionId, number, contentHash: versionId, source: [], bundle: Buffer.from(bundle), sourceMap: "", compatibilityDate: "2026-11-01", limits },
+      data: {
+        id: versionId,
+        functionId,
+        number,
+        contentHash: versionId,
+        source: [],
+        bundle: Buffer.from(bundle),
+        sourceMap: "",
+        compatibilityDate: "2026-11-01",
+        limits,
+      },
       select: { id: true },
     }),
-    db.deployment.create({ data: { id: deploymentId, functionId, shares: [{ versionId, percent: 100 }] }, select: { id: true } }),
+    db.deployment.create({
+      data: { id: deploymentId, functionId, shares: [{ versionId, percent: 100 }] },
+      select: { id: true },
+    }),
     db.function.update({ where: { id: functionId }, data: { activeDeploymentId: deploymentId }, select: { id: true } }),
     db.$executeRaw`SELECT pg_notify('sluice_function', ${functionId})`,
   ]);
@@ -152,6 +188,10 @@ export async function callFunction(
   options: { path?: string; method?: string; headers?: Record<string, string>; body?: string | Buffer | Readable } = {},
 ): Promise<FunctionAnswer> {
   const { path = "/", method = "GET", headers = {}, body = null } = options;
-  const answer = await request(`http://127.0.0.1:${runtime.gatewayPort}${path}`, { method, headers: { host, ...headers }, body });
+  const answer = await request(`http://127.0.0.1:${runtime.gatewayPort}${path}`, {
+    method,
+    headers: { host, ...headers },
+    body,
+  });
   return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
 }

@@ -31,7 +31,8 @@ export function newId<Kind extends IdKind>(kind: Kind): Id<Kind> {
     randomUsed = 0;
   }
   let text = "";
-  for (const end = randomUsed + RANDOM_CHARACTERS; randomUsed < end; randomUsed += 1) text += ALPHABET[(random[randomUsed] ?? 0) & 31];
+  for (const end = randomUsed + RANDOM_CHARACTERS; randomUsed < end; randomUsed += 1)
+    text += ALPHABET[(random[randomUsed] ?? 0) & 31];
   return `${prefixes[kind]}_${text}`;
 }
 

@@ -20,7 +20,7 @@ export function parseCents(text: string): Picocents {
 
 /** Whole cents, rounded half up: once per invoice line, nowhere else. */
 export function roundToCents(amount: Picocents): bigint {
-  if (amount < 0n) return -((-amount * 2n + PICOCENTS_PER_CENT) / (PICOCENTS_PER_CENT * 2n));
+  if (amount < 0n) return 0n - roundToCents(picocents(0n - amount));
   return (amount * 2n + PICOCENTS_PER_CENT) / (PICOCENTS_PER_CENT * 2n);
 }
 
@@ -34,7 +34,10 @@ export function formatCents(cents: bigint): string {
 /** An exact amount in dollars without rounding, trailing zeros cut: "$0.00000034". For the cost of one request. */
 export function formatExact(amount: Picocents): string {
   const perDollar = PICOCENTS_PER_CENT * 100n;
-  const absolute = amount < 0n ? -amount : amount;
-  const fraction = String(absolute % perDollar).padStart(14, "0").replace(/0+$/, "").padEnd(2, "0");
+  const absolute = amount < 0n ? 0n - amount : amount;
+  const fraction = String(absolute % perDollar)
+    .padStart(14, "0")
+    .replace(/0+$/, "")
+    .padEnd(2, "0");
   return `${amount < 0n ? "-" : ""}$${absolute / perDollar}.${fraction}`;
 }

@@ -32,14 +32,19 @@ export class Child {
   async start(): Promise<void> {
     const { name, script, env, readyLine } = this.#spec;
     // Standard input is its lifeline: the pipe ends when we do.
-    const child = spawn(process.execPath, [script], { env: { ...env, SLUICE_LIFELINE: "1" }, stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [script], {
+      env: { ...env, SLUICE_LIFELINE: "1" },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.#process = child;
     child.stdin?.on("error", () => undefined);
     const startedAtMs = Date.now();
     await new Promise<void>((resolve, reject) => {
       createInterface({ input: child.stdout }).on("line", (line) => line === readyLine && resolve());
       child.once("error", reject);
-      child.once("exit", () => reject(new Fault("unavailable", `The ${name} did not start. What it said stands above.`)));
+      child.once("exit", () =>
+        reject(new Fault("unavailable", `The ${name} did not start. What it said stands above.`)),
+      );
     });
     child.once("exit", (code, signal) => void this.#exited(Date.now() - startedAtMs, signal ?? `code ${code}`));
   }

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { inheritedEnvironment, readSearchPath } from "#server/env.ts";
 import { Fault } from "#server/std/fault.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -17,7 +18,10 @@ export type Keys = z.infer<typeof keysSchema>;
 export function readOrMakeKeys(dataDir: string): Keys {
   const path = join(dataDir, "keys.json");
   if (existsSync(path)) return keysSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-  const keys = { nextAuthSecret: randomBytes(32).toString("base64url"), internalSecret: randomBytes(32).toString("base64url") };
+  const keys = {
+    nextAuthSecret: randomBytes(32).toString("base64url"),
+    internalSecret: randomBytes(32).toString("base64url"),
+  };
   writeFileSync(path, JSON.stringify(keys, null, 2), { mode: 0o600, flag: "wx" });
   return keys;
 }
@@ -26,12 +30,23 @@ export function readOrMakeKeys(dataDir: string): Keys {
 export async function ensureBubblewrap(say: Say): Promise<void> {
   if (process.platform !== "linux" || isProgram("bwrap")) return;
   if (process.getuid?.() !== 0 || !isProgram("apt-get")) {
-    throw new Fault("unavailable", "bubblewrap is not installed. Run `sudo apt-get install bubblewrap` (or your system's way), then start again.");
+    throw new Fault(
+      "unavailable",
+      "bubblewrap is not installed. Run `sudo apt-get install bubblewrap` (or your system's way), then start again.",
+    );
   }
   say("installing bubblewrap (the sandbox of functions)…");
-  await run(say, "bubblewrap", "apt-get", ["install", "-y", "--no-install-recommends", "bubblewrap"]).catch(async () => {
-    await run(say, "package lists", "apt-get", ["update"]);
-    await run(say, "bubblewrap", "apt-get", ["install", "-y", "--no-install-recommends", "bubblewrap"]);
+  await run(say, {
+    what: "bubblewrap",
+    program: "apt-get",
+    args: ["install", "-y", "--no-install-recommends", "bubblewrap"],
+  }).catch(async () => {
+    await run(say, { what: "package lists", program: "apt-get", args: ["update"] });
+    await run(say, {
+      what: "bubblewrap",
+      program: "apt-get",
+      args: ["install", "-y", "--no-install-recommends", "bubblewrap"],
+    });
   });
 }
 
@@ -42,19 +57,46 @@ export async function generateClient(say: Say): Promise<void> {
   if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return;
   say("generating the database client…");
   // Prisma would fetch an engine that generating doesn't need: docs/decisions/0002.
-  await run(say, "prisma generate", join(root, "node_modules/.bin/prisma"), ["generate"], { PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true" });
+  await run(say, {
+    what: "prisma generate",
+    program: join(root, "node_modules/.bin/prisma"),
+    args: ["generate"],
+    env: { PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true" },
+  });
   writeFileSync(mark, wanted);
+}
+
+/** The code editor, from its package into public/monaco; at once when it is there. */
+export async function buildEditor(say: Say): Promise<void> {
+  await run(say, {
+    what: "the editor's build",
+    program: process.execPath,
+    args: [join(root, "server/console/build-editor.ts")],
+  });
 }
 
 /** The console's pages are built again when anything that they are made of has changed. */
 export async function buildConsole(say: Say): Promise<void> {
   const mark = join(root, ".next/sluice-build");
-  const wanted = hashOf(["app", "server", "public", "scripts", "prisma/schema.prisma", "package-lock.json", "next.config.ts", "postcss.config.mjs", "tsconfig.json"]);
+  const wanted = hashOf([
+    "app",
+    "server",
+    "public",
+    "prisma/schema.prisma",
+    "package-lock.json",
+    "next.config.ts",
+    "postcss.config.mjs",
+    "tsconfig.json",
+  ]);
   if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return;
   say("building the console (a minute, and again only when something changed)…");
   const began = Date.now();
-  await run(say, "the editor's build", process.execPath, [join(root, "scripts/build-editor.ts")]);
-  await run(say, "next build", process.execPath, [join(root, "node_modules/next/dist/bin/next"), "build"], { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" });
+  await run(say, {
+    what: "next build",
+    program: process.execPath,
+    args: [join(root, "node_modules/next/dist/bin/next"), "build"],
+    env: { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" },
+  });
   writeFileSync(mark, wanted);
   say(`console built in ${Math.round((Date.now() - began) / 1000)} s`);
 }
@@ -67,7 +109,7 @@ function hashOf(paths: readonly string[]): string {
     const full = join(root, path);
     if (!existsSync(full)) return;
     const entries = isFolder(full) ? readdirSync(full).toSorted() : undefined;
-    if (entries) for (const name of entries) NOT_SOURCE.has(name) || add(join(path, name));
+    if (entries) for (const name of entries.filter((one) => !NOT_SOURCE.has(one))) add(join(path, name));
     else hash.update(`${path}\0`).update(readFileSync(full));
   };
   for (const path of paths) add(path);
@@ -84,17 +126,25 @@ function isFolder(path: string): boolean {
 }
 
 function isProgram(name: string): boolean {
-  return (process.env["PATH"] ?? "/usr/bin:/bin").split(":").some((dir) => existsSync(join(dir, name)));
+  return readSearchPath().some((dir) => existsSync(join(dir, name)));
 }
 
-async function run(say: Say, what: string, command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+type Command = { what: string; program: string; args: string[]; env?: Record<string, string> };
+
+/** Runs a program quietly: a line now and then while it takes long, its last words when it fails. */
+async function run(say: Say, { what, program, args, env = {} }: Command): Promise<void> {
   mkdirSync(join(root, "server/db/generated"), { recursive: true });
   const began = Date.now();
   const heartbeat = setInterval(() => say(`${what}: ${Math.round((Date.now() - began) / 1000)} s…`), HEARTBEAT_MS);
   let output = "";
   const code = await new Promise<number | null>((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    const child = spawn(program, args, {
+      cwd: root,
+      env: { ...inheritedEnvironment(), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.once("error", reject);
     child.once("exit", resolve);
   }).finally(() => clearInterval(heartbeat));

@@ -28,14 +28,19 @@ function run(command, args) {
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
     child.on("error", reject);
-    child.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(output.trim().split("\n").slice(-15).join("\n")))));
+    child.on("exit", (code) =>
+      code === 0 ? resolve() : reject(new Error(output.trim().split("\n").slice(-15).join("\n"))),
+    );
   });
 }
 
 async function install() {
   const began = Date.now();
   say("installing packages (about 1 GB, once)…");
-  const heartbeat = setInterval(() => say(`still installing, ${Math.round((Date.now() - began) / 1000)} s…`), HEARTBEAT_MS);
+  const heartbeat = setInterval(
+    () => say(`still installing, ${Math.round((Date.now() - began) / 1000)} s…`),
+    HEARTBEAT_MS,
+  );
   try {
     await run("npm", ["ci", "--no-audit", "--no-fund"]);
   } catch (error) {

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "#server/db/embedded-postgres.ts";
 import { migrate } from "#server/db/migrate.ts";
-import type { SupervisorEnv } from "#server/env.ts";
+import { inheritedEnvironment, type SupervisorEnv } from "#server/env.ts";
 import { makeRunDir, runDirFor } from "#server/runtime/run-dir.ts";
 import { Fault, messageOf } from "#server/std/fault.ts";
 import { lockFile } from "#server/std/file-lock.ts";
 import { Child } from "./child.ts";
-import { buildConsole, ensureBubblewrap, generateClient, readOrMakeKeys, type Say } from "./prepare.ts";
+import { buildConsole, buildEditor, ensureBubblewrap, generateClient, readOrMakeKeys, type Say } from "./prepare.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -18,7 +18,11 @@ export type Supervisor = { consoleUrl: string; functionsUrl: string; stop(): Pro
 export async function startAll(env: SupervisorEnv, say: Say): Promise<Supervisor> {
   mkdirSync(env.DATA_DIR, { recursive: true, mode: 0o700 });
   const lock = lockFile(join(env.DATA_DIR, "lock"));
-  if (!lock) throw new Fault("conflict", `Another Sluice runs on ${env.DATA_DIR}. Stop it, or set DATA_DIR (and PORT, GATEWAY_PORT) for a second one.`);
+  if (!lock)
+    throw new Fault(
+      "conflict",
+      `Another Sluice runs on ${env.DATA_DIR}. Stop it, or set DATA_DIR (and PORT, GATEWAY_PORT) for a second one.`,
+    );
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const one of stops.splice(0).toReversed()) await one();
@@ -27,6 +31,7 @@ export async function startAll(env: SupervisorEnv, say: Say): Promise<Supervisor
   try {
     await ensureBubblewrap(say);
     const [databaseUrl] = await Promise.all([openDatabase(env, say, stops), generateClient(say)]);
+    await buildEditor(say);
     if (env.NODE_ENV !== "development") await buildConsole(say);
     await startChildren(env, databaseUrl, say, stops);
   } catch (error) {
@@ -71,20 +76,29 @@ async function checkReachable(url: string): Promise<void> {
   try {
     await client.connect();
   } catch (error) {
-    throw new Fault("unavailable", `The database that DATABASE_URL names does not answer: ${messageOf(error)}. Check host, port, name and password, or unset DATABASE_URL to use the embedded Postgres.`, { cause: error });
+    throw new Fault(
+      "unavailable",
+      `The database that DATABASE_URL names does not answer: ${messageOf(error)}. Check host, port, name and password, or unset DATABASE_URL to use the embedded Postgres.`,
+      { cause: error },
+    );
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-async function startChildren(env: SupervisorEnv, databaseUrl: string, say: Say, stops: (() => Promise<void>)[]): Promise<void> {
+async function startChildren(
+  env: SupervisorEnv,
+  databaseUrl: string,
+  say: Say,
+  stops: (() => Promise<void>)[],
+): Promise<void> {
   const keys = readOrMakeKeys(env.DATA_DIR);
   const childEnv: NodeJS.ProcessEnv = {
     NEXTAUTH_SECRET: keys.nextAuthSecret,
     INTERNAL_SECRET: keys.internalSecret,
     NEXTAUTH_URL: consoleUrl(env),
     RUNTIME_URL: `http://127.0.0.1:${env.INTERNAL_PORT}`,
-    ...process.env,
+    ...inheritedEnvironment(),
     NODE_ENV: env.NODE_ENV,
     DATA_DIR: env.DATA_DIR,
     DATABASE_URL: databaseUrl,
@@ -102,5 +116,7 @@ function consoleUrl(env: SupervisorEnv): string {
 }
 
 function functionsUrl(env: SupervisorEnv): string {
-  return env.FUNCTIONS_DOMAIN === "localhost" ? `http://localhost:${env.GATEWAY_PORT}` : `https://*.${env.FUNCTIONS_DOMAIN}`;
+  return env.FUNCTIONS_DOMAIN === "localhost"
+    ? `http://localhost:${env.GATEWAY_PORT}`
+    : `https://*.${env.FUNCTIONS_DOMAIN}`;
 }

@@ -63,7 +63,8 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
             </Button>
           }
         >
-          Start from a template, edit it in the browser and deploy it. It answers at an address of its own in under a second.
+          Start from a template, edit it in the browser and deploy it. It answers at an address of its own in under a
+          second.
         </EmptyState>
       ) : null}
       {functions && functions.length > 0 ? (
@@ -78,7 +79,9 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
                     </Link>
                     <p className="truncate font-mono text-xs text-muted">{each.url}</p>
                   </div>
-                  <Badge tone={each.deployedAt ? "success" : "neutral"}>{each.deployedAt ? "Serving" : "Not deployed"}</Badge>
+                  <Badge tone={each.deployedAt ? "success" : "neutral"}>
+                    {each.deployedAt ? "Serving" : "Not deployed"}
+                  </Badge>
                 </li>
               ))}
             </ul>

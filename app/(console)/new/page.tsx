@@ -23,7 +23,10 @@ export default async function NewOrganizationPage() {
       </Card>
       {first ? (
         <p className="mt-4 text-center text-[13px]">
-          <Link href={`/${first.organization.slug}`} className="font-medium text-accent underline-offset-4 hover:underline">
+          <Link
+            href={`/${first.organization.slug}`}
+            className="font-medium text-accent underline-offset-4 hover:underline"
+          >
             Back to {first.organization.name}
           </Link>
         </p>

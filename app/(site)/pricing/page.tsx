@@ -8,11 +8,17 @@ import { meters } from "#app/_ui/meters.ts";
 import { formatDay } from "#app/_ui/quantity.ts";
 import { Cell, HeadCell, Row, RowHeader, Table, TableBody, TableHead } from "#app/_ui/table.tsx";
 
-export const metadata: Metadata = { title: "Pricing", description: "What is included, and what each unit beyond it costs." };
+export const metadata: Metadata = {
+  title: "Pricing",
+  description: "What is included, and what each unit beyond it costs.",
+};
 
 const manners = {
   stops: ["No card, and never a bill"],
-  billed: ["Usage beyond what is included is billed at the prices below", "A spending cap that you set, and that holds"],
+  billed: [
+    "Usage beyond what is included is billed at the prices below",
+    "A spending cap that you set, and that holds",
+  ],
 } as const;
 
 export default async function PricingPage() {
@@ -23,11 +29,16 @@ export default async function PricingPage() {
     <div className="mx-auto w-full max-w-4xl px-4 pt-8 pb-12 sm:px-6">
       <h1 className="text-3xl font-semibold tracking-tight">Pricing</h1>
       <p className="mt-2 max-w-prose text-muted">
-        Pay for what was computed. Quantities are whole numbers from the ledger; amounts are rounded once, on the invoice line.
+        Pay for what was computed. Quantities are whole numbers from the ledger; amounts are rounded once, on the
+        invoice line.
       </p>
       <div className="mt-8 grid gap-4 sm:grid-cols-2">
         {plans.map((plan) => (
-          <section key={plan.name} aria-labelledby={`plan-${plan.name}`} className="flex flex-col rounded-lg border bg-surface p-5">
+          <section
+            key={plan.name}
+            aria-labelledby={`plan-${plan.name}`}
+            className="flex flex-col rounded-lg border bg-surface p-5"
+          >
             <h2 id={`plan-${plan.name}`} className="text-base font-semibold">
               {plan.title}
             </h2>
@@ -83,8 +94,8 @@ export default async function PricingPage() {
             </Table>
           </div>
           <p className="mt-2 text-[13px] text-muted">
-            US dollars; in force since {formatDay(effectiveAt)} {effectiveAt.getUTCFullYear()}. What the platform itself causes,
-            such as its own errors and starts that it chose, is never charged.
+            US dollars; in force since {formatDay(effectiveAt)} {effectiveAt.getUTCFullYear()}. What the platform itself
+            causes, such as its own errors and starts that it chose, is never charged.
           </p>
         </section>
       ) : null}

@@ -14,7 +14,11 @@ const failures: Record<string, string> = {
   no_email: "That account shares no email address. Make one public there, or sign up with a password.",
 };
 
-export default async function SignInPage({ searchParams }: { searchParams: Promise<Record<string, string | string[] | undefined>> }) {
+export default async function SignInPage({
+  searchParams,
+}: {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}) {
   const api = await caller();
   const home = await visitorHome(api);
   const { error, next } = await searchParams;

@@ -19,7 +19,11 @@ export function SignUpForm() {
     async mutationFn(form: FormData) {
       const text = (name: string) => String(form.get(name) ?? "");
       const account = { email: text("email"), password: text("password") };
-      const { slug } = await api.account.signUp.mutate({ ...account, name: text("name"), organization: text("organization") });
+      const { slug } = await api.account.signUp.mutate({
+        ...account,
+        name: text("name"),
+        organization: text("organization"),
+      });
       const refusal = await signInWithPassword(account);
       // A full load and not a route change: everything that was cached belongs to nobody signed in.
       window.location.assign(refusal ? "/sign-in" : `/${slug}`);
@@ -46,7 +50,11 @@ export function SignUpForm() {
       <Field label="Password" hint={errorOf("password") ? null : "At least 10 characters."} error={errorOf("password")}>
         {(control) => <Input {...control} name="password" type="password" autoComplete="new-password" required />}
       </Field>
-      <Field label="Organization" hint="Your team or project. Addresses of your functions are made of it." error={errorOf("organization")}>
+      <Field
+        label="Organization"
+        hint="Your team or project. Addresses of your functions are made of it."
+        error={errorOf("organization")}
+      >
         {(control) => <Input {...control} name="organization" autoComplete="organization" required />}
       </Field>
       {failure && !fields.has(failure.field ?? "") ? <Notice tone="danger">{failure.message}</Notice> : null}

@@ -52,6 +52,9 @@ export function sendAnswer(res: ServerResponse, requestId: string, answer: Platf
 }
 
 /** The platform's answer for a call that ended badly before anything was sent. */
-export function answerFor(outcome: Exclude<RequestOutcome, "ok" | "client_gone" | "aborted" | "lost">, message: string): PlatformAnswer {
+export function answerFor(
+  outcome: Exclude<RequestOutcome, "ok" | "client_gone" | "aborted" | "lost">,
+  message: string,
+): PlatformAnswer {
   return { code: outcome, message };
 }

@@ -26,7 +26,12 @@ export class Call {
   #instance: Instance | undefined;
   isOver = false;
 
-  constructor(requestId: string, target: { spec: VersionSpec; serving: ServingFunction }, req: IncomingMessage, journal: Journal) {
+  constructor(
+    requestId: string,
+    target: { spec: VersionSpec; serving: ServingFunction },
+    req: IncomingMessage,
+    journal: Journal,
+  ) {
     this.requestId = requestId;
     this.spec = target.spec;
     this.#journal = journal;

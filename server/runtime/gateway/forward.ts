@@ -8,7 +8,14 @@ import { answerStatus, sendAnswer, type AnswerCode, type PlatformAnswer } from "
 import type { Call } from "./call.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 
-export type Exchange = { req: IncomingMessage; res: ServerResponse; path: string; isSharedOrigin: boolean; clientAddress: string; proto: "http" | "https" };
+export type Exchange = {
+  req: IncomingMessage;
+  res: ServerResponse;
+  path: string;
+  isSharedOrigin: boolean;
+  clientAddress: string;
+  proto: "http" | "https";
+};
 
 /** How soon after its connections the end of a process is known. */
 export const EXIT_MS_MAX = 150;
@@ -50,7 +57,12 @@ class Forwarding implements Dispatcher.DispatchHandler {
     res.on("close", () => {
       if (!this.#call.isOver) this.#abort("client_gone");
     });
-    const headers = requestHeaders(req, { requestId: this.#call.requestId, clientAddress, proto, stripCookies: isSharedOrigin });
+    const headers = requestHeaders(req, {
+      requestId: this.#call.requestId,
+      clientAddress,
+      proto,
+      stripCookies: isSharedOrigin,
+    });
     this.#instance.upstream.dispatch({ path, method: req.method ?? "GET", headers, body: this.#body() }, this);
   }
 
@@ -59,7 +71,12 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (this.#abortedFor) controller.abort(new Error(this.#abortedFor));
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, statusText?: string): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusText?: string,
+  ): void {
     if (status < 200) return;
     this.#controller = controller;
     this.#status = status;
@@ -93,7 +110,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#call.isOver) return;
-    if (this.#threw) return this.#fail("function_threw", "The function threw an error. Its log of this request says where.");
+    if (this.#threw)
+      return this.#fail("function_threw", "The function threw an error. Its log of this request says where.");
     this.#finish(undefined);
   }
 
@@ -102,7 +120,10 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (error instanceof BodyTooLarge) return this.#fail("body_too_large", error.message);
     switch (this.#abortedFor) {
       case "time_limit":
-        return this.#fail("time_limit", `The function did not answer within its limit of ${this.#call.spec.limits.wallMsMax / 1000} s.`);
+        return this.#fail(
+          "time_limit",
+          `The function did not answer within its limit of ${this.#call.spec.limits.wallMsMax / 1000} s.`,
+        );
       case "client_gone":
         return this.#close("client_gone", 499);
       case undefined:
@@ -153,7 +174,10 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const failure = await this.#instance.failureWithin(EXIT_MS_MAX);
     if (this.#call.isOver) return;
     const { outcome, message } = failure;
-    this.#refuse({ code: outcome, message }, this.#exchange.res.headersSent && outcome === "function_crashed" ? "aborted" : outcome);
+    this.#refuse(
+      { code: outcome, message },
+      this.#exchange.res.headersSent && outcome === "function_crashed" ? "aborted" : outcome,
+    );
   }
 
   /** The request's body, counted and bounded as it passes; none where the request has none. */

@@ -3,7 +3,13 @@ import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import WebSocket from "ws";
-import { callFunction, eventually, testRuntime, type DeployedFunction, type TestRuntime } from "#server/runtime/test-runtime.ts";
+import {
+  callFunction,
+  eventually,
+  testRuntime,
+  type DeployedFunction,
+  type TestRuntime,
+} from "#server/runtime/test-runtime.ts";
 
 const bundle = `
 export default {
@@ -50,14 +56,18 @@ afterAll(async () => {
   await runtime[Symbol.asyncDispose]();
 });
 
-const call = (path: string, options: Parameters<typeof callFunction>[2] = {}) => callFunction(runtime, hello.host, { path, ...options });
+const call = (path: string, options: Parameters<typeof callFunction>[2] = {}) =>
+  callFunction(runtime, hello.host, { path, ...options });
 const code = (text: string): unknown => JSON.parse(text).error.code;
 
-test.each(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "QUERY"])("method %s passes through, with its body", async (method) => {
-  const body = method === "GET" ? undefined : "payload";
-  const answer = await call("/echo", { method, ...(body === undefined ? {} : { body }) });
-  expect([answer.status, answer.headers["x-method"], answer.text]).toEqual([200, method, body ?? ""]);
-});
+test.each(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "QUERY"])(
+  "method %s passes through, with its body",
+  async (method) => {
+    const body = method === "GET" ? undefined : "payload";
+    const answer = await call("/echo", { method, ...(body === undefined ? {} : { body }) });
+    expect([answer.status, answer.headers["x-method"], answer.text]).toEqual([200, method, body ?? ""]);
+  },
+);
 
 test("a HEAD answer has the headers and no body", async () => {
   const answer = await call("/", { method: "HEAD" });
@@ -68,7 +78,11 @@ test("binary bodies come back bit for bit, streamed both ways", async () => {
   const bytes = randomBytes(1_500_000);
   const hash = createHash("sha256");
   const { request } = await import("undici");
-  const answer = await request(`http://127.0.0.1:${runtime.gatewayPort}/echo`, { method: "POST", headers: { host: hello.host }, body: Readable.from([bytes.subarray(0, 700_000), bytes.subarray(700_000)]) });
+  const answer = await request(`http://127.0.0.1:${runtime.gatewayPort}/echo`, {
+    method: "POST",
+    headers: { host: hello.host },
+    body: Readable.from([bytes.subarray(0, 700_000), bytes.subarray(700_000)]),
+  });
   for await (const chunk of answer.body) hash.update(chunk);
   expect(hash.digest("hex")).toBe(createHash("sha256").update(bytes).digest("hex"));
 });
@@ -98,7 +112,11 @@ test("a WebSocket passes text and binary untouched, and is one request in the le
     socket.on("close", () => resolve());
   });
   expect([received[0]?.toString(), received[1]?.length]).toEqual(["text ünïcode", 70_000]);
-  const row = await eventually(() => runtime.database.db.usageEvent.findFirst({ where: { path: "/ws" }, select: { status: true, egressBytes: true } }), Boolean);
+  const row = await eventually(
+    () =>
+      runtime.database.db.usageEvent.findFirst({ where: { path: "/ws" }, select: { status: true, egressBytes: true } }),
+    Boolean,
+  );
   expect(row?.status).toBe(101);
   expect(Number(row?.egressBytes)).toBeGreaterThan(70_000);
 });
@@ -110,16 +128,28 @@ test("hop-by-hop headers stop here, and a caller can't speak as the platform", a
   );
   const [head = "", body = "[]"] = answer.split("\r\n\r\n");
   const seen = new Map<string, string>(JSON.parse(body));
-  expect([...seen.keys()].filter((name) => ["x-hop", "te", "x-sluice-cf", "x-sluice-proto"].includes(name))).toEqual([]);
+  expect([...seen.keys()].filter((name) => ["x-hop", "te", "x-sluice-cf", "x-sluice-proto"].includes(name))).toEqual(
+    [],
+  );
   expect([seen.get("x-kept"), seen.get("x-forwarded-for")]).toEqual(["yes", "127.0.0.1"]);
   expect(head).toContain(`x-request-id: ${seen.get("x-request-id")}`);
 });
 
 test("several Set-Cookie stay several; on the shared origin none is set and the page is sandboxed", async () => {
   expect((await call("/cookies")).headers["set-cookie"]).toEqual(["a=1", "b=2"]);
-  const shared = await callFunction(runtime, "127.0.0.1", { path: "/@acme/hello/cookies", headers: { cookie: "secret=1" } });
-  expect([shared.status, shared.headers["set-cookie"], String(shared.headers["content-security-policy"]).startsWith("sandbox")]).toEqual([200, undefined, true]);
-  const headers = await callFunction(runtime, "127.0.0.1", { path: "/@acme/hello/headers", headers: { cookie: "secret=1" } });
+  const shared = await callFunction(runtime, "127.0.0.1", {
+    path: "/@acme/hello/cookies",
+    headers: { cookie: "secret=1" },
+  });
+  expect([
+    shared.status,
+    shared.headers["set-cookie"],
+    String(shared.headers["content-security-policy"]).startsWith("sandbox"),
+  ]).toEqual([200, undefined, true]);
+  const headers = await callFunction(runtime, "127.0.0.1", {
+    path: "/@acme/hello/headers",
+    headers: { cookie: "secret=1" },
+  });
   expect(headers.text).not.toContain("secret");
 });
 
@@ -157,14 +187,20 @@ test("a function that exits harms no other request", async () => {
 
 test("a stream that dies half-way is cut, so that the caller can tell", async () => {
   await expect(call("/half")).rejects.toThrow();
-  const row = await eventually(() => runtime.database.db.usageEvent.findFirst({ where: { path: "/half" }, select: { outcome: true } }), Boolean);
+  const row = await eventually(
+    () => runtime.database.db.usageEvent.findFirst({ where: { path: "/half" }, select: { outcome: true } }),
+    Boolean,
+  );
   expect(row?.outcome).toBe("aborted");
 });
 
 test("a body over the limit is refused, whether its length is declared or not", async () => {
   const declared = await call("/echo", { method: "POST", body: Buffer.alloc(2_000_001) });
   expect([declared.status, code(declared.text)]).toEqual([413, "body_too_large"]);
-  const streamed = await call("/echo", { method: "POST", body: Readable.from(Array.from({ length: 40 }, () => Buffer.alloc(100_000))) }).catch((error: unknown) => error);
+  const streamed = await call("/echo", {
+    method: "POST",
+    body: Readable.from(Array.from({ length: 40 }, () => Buffer.alloc(100_000))),
+  }).catch((error: unknown) => error);
   // By then the function may have begun its answer, and only a cut connection can say that it is not whole.
   if (!(streamed instanceof Error)) expect(streamed).toMatchObject({ status: 413 });
   expect((await call("/")).status).toBe(200);
@@ -186,19 +222,29 @@ test.each([
   ["127.0.0.1", "/@acme/%F0%28/"],
 ])("unknown: %s%s is 404 function_not_found with a request id", async (host, path) => {
   const answer = await callFunction(runtime, host, { path });
-  expect([answer.status, code(answer.text), String(answer.headers["x-request-id"]).startsWith("req_")]).toEqual([404, "function_not_found", true]);
+  expect([answer.status, code(answer.text), String(answer.headers["x-request-id"]).startsWith("req_")]).toEqual([
+    404,
+    "function_not_found",
+    true,
+  ]);
 });
 
 test("two lengths, or a length beside chunks, are refused before anything reaches a function", async () => {
-  const smuggled = "POST /echo HTTP/1.1\r\nHost: hello--acme.localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /";
-  const twice = "POST /echo HTTP/1.1\r\nHost: hello--acme.localhost\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde";
+  const smuggled =
+    "POST /echo HTTP/1.1\r\nHost: hello--acme.localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /";
+  const twice =
+    "POST /echo HTTP/1.1\r\nHost: hello--acme.localhost\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde";
   for (const text of [smuggled, twice]) expect(await rawAnswer(text)).toMatch(/^HTTP\/1\.1 400 /);
 });
 
 test("what a request prints is kept under its id, with the stack of the tenant's own code only", async () => {
   const answer = await call("/throw");
   const line = await eventually(
-    () => runtime.database.db.logLine.findFirst({ where: { requestId: String(answer.headers["x-request-id"]) }, select: { message: true, level: true } }),
+    () =>
+      runtime.database.db.logLine.findFirst({
+        where: { requestId: String(answer.headers["x-request-id"]) },
+        select: { message: true, level: true },
+      }),
     Boolean,
   );
   expect(line?.level).toBe("error");
@@ -207,9 +253,15 @@ test("what a request prints is kept under its id, with the stack of the tenant's
 });
 
 test("a new deployment serves at once, and an answer that was under way is not broken off", async () => {
-  const { host } = await runtime.deploy("swap", `export default { async fetch() { await scheduler.wait(400); return new Response("old"); } };`);
+  const { host } = await runtime.deploy(
+    "swap",
+    `export default { async fetch() { await scheduler.wait(400); return new Response("old"); } };`,
+  );
   const slow = callFunction(runtime, host);
-  await eventually(() => runtime.metrics(), (metrics) => metrics.includes("sluice_requests_in_flight 1"));
+  await eventually(
+    () => runtime.metrics(),
+    (metrics) => metrics.includes("sluice_requests_in_flight 1"),
+  );
   await runtime.deploy("swap", `export default { fetch: () => new Response("new") };`);
   expect((await callFunction(runtime, host)).text).toBe("new");
   expect((await slow).text).toBe("old");
@@ -218,7 +270,10 @@ test("a new deployment serves at once, and an answer that was under way is not b
 test.each([
   [`export default { fetch() { return new Response("ok") } };`, { kind: "ready" }],
   [`export default {\n  fetch() { return new Response("ok"  } };`, { kind: "failed", position: { line: 2 } }],
-  [`const a = 1;\nthrow new Error("at the top");\nexport default {};`, { kind: "failed", message: "Error: at the top", position: { line: 2 } }],
+  [
+    `const a = 1;\nthrow new Error("at the top");\nexport default {};`,
+    { kind: "failed", message: "Error: at the top", position: { line: 2 } },
+  ],
   [`import "nope";\nexport default {};`, { kind: "failed" }],
 ])("preparing a version tells whether it starts, and where not: %#", async (source, wanted) => {
   expect(await runtime.prepare(source)).toMatchObject(wanted);

@@ -32,7 +32,10 @@ export type GatewayParts = {
 };
 
 type Target = { serving: ServingFunction; path: string; isSharedOrigin: boolean };
-type Resolved = { kind: "target"; target: Target } | { kind: "own"; path: string } | { kind: "refused"; answer: PlatformAnswer };
+type Resolved =
+  | { kind: "target"; target: Target }
+  | { kind: "own"; path: string }
+  | { kind: "refused"; answer: PlatformAnswer };
 
 /** The HTTP door of functions. */
 export function createGateway(parts: GatewayParts): Server {
@@ -78,13 +81,21 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   call.coldStart = acquired.coldStart;
   call.enter(acquired.instance);
   res.on("close", () => parts.fleet.knows(spec.versionId)?.released());
-  forward({ req, res, path, isSharedOrigin, clientAddress: req.socket.remoteAddress ?? "", proto: "http" }, call, acquired.instance);
+  forward(
+    { req, res, path, isSharedOrigin, clientAddress: req.socket.remoteAddress ?? "", proto: "http" },
+    call,
+    acquired.instance,
+  );
 }
 
-async function serveUpgrade(parts: GatewayParts, { req, socket, head }: { req: IncomingMessage; socket: Duplex; head: Buffer }): Promise<void> {
+async function serveUpgrade(
+  parts: GatewayParts,
+  { req, socket, head }: { req: IncomingMessage; socket: Duplex; head: Buffer },
+): Promise<void> {
   const requestId = newId("request");
   const resolved = resolve(parts, addressOf(req, parts.functionsDomain));
-  if (resolved.kind !== "target") return refuseUpgrade(socket, requestId, resolved.kind === "refused" ? resolved.answer : notFound);
+  if (resolved.kind !== "target")
+    return refuseUpgrade(socket, requestId, resolved.kind === "refused" ? resolved.answer : notFound);
   const { serving, path, isSharedOrigin } = resolved.target;
   const spec = await loaded(parts, Promise.resolve(parts.versions.get(pickVersion(serving))));
   if (!spec) return refuseUpgrade(socket, requestId, unavailable);
@@ -97,7 +108,11 @@ async function serveUpgrade(parts: GatewayParts, { req, socket, head }: { req: I
   call.coldStart = acquired.coldStart;
   call.enter(acquired.instance);
   socket.on("close", () => parts.fleet.knows(spec.versionId)?.released());
-  forwardUpgrade({ req, socket, head, path, isSharedOrigin, clientAddress: req.socket.remoteAddress ?? "", proto: "http" }, call, acquired.instance);
+  forwardUpgrade(
+    { req, socket, head, path, isSharedOrigin, clientAddress: req.socket.remoteAddress ?? "", proto: "http" },
+    call,
+    acquired.instance,
+  );
 }
 
 /** Who is to answer, or why nobody may. */
@@ -105,9 +120,16 @@ function resolve(parts: GatewayParts, address: Address): Resolved {
   if (address.kind === "gateway") return { kind: "own", path: address.path };
   const serving = address.kind === "function" ? parts.routes.find(address.label) : undefined;
   if (address.kind === "unknown" || !serving) return { kind: "refused", answer: notFound };
-  if (serving.stoppedBecause !== null) return { kind: "refused", answer: { code: "spend_cap_reached", message: serving.stoppedBecause } };
+  if (serving.stoppedBecause !== null)
+    return { kind: "refused", answer: { code: "spend_cap_reached", message: serving.stoppedBecause } };
   if (!parts.journal.canWrite) {
-    return { kind: "refused", answer: { code: "overloaded", message: "The platform can't account for requests at the moment. Try again shortly." } };
+    return {
+      kind: "refused",
+      answer: {
+        code: "overloaded",
+        message: "The platform can't account for requests at the moment. Try again shortly.",
+      },
+    };
   }
   return { kind: "target", target: { serving, path: address.path, isSharedOrigin: address.isSharedOrigin } };
 }
@@ -116,7 +138,10 @@ const notFound: PlatformAnswer = {
   code: "function_not_found",
   message: "No function answers at this address. Check the name, and whether it is deployed.",
 };
-const unavailable: PlatformAnswer = { code: "overloaded", message: "The function's code can't be read at the moment. Try again shortly." };
+const unavailable: PlatformAnswer = {
+  code: "overloaded",
+  message: "The function's code can't be read at the moment. Try again shortly.",
+};
 
 function refusalFor(acquired: Exclude<Acquired, { kind: "instance" }>): PlatformAnswer {
   switch (acquired.kind) {

@@ -3,12 +3,26 @@ import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
 
 /** Headers that belong to one connection and are not passed on (RFC 9110, 7.6.1), beside those that Connection names. */
 const HOP_BY_HOP = new Set([
-  "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
 ]);
 
 /** What the platform says itself: a caller's own values would be believed by the function. */
 const OURS = new Set<string>([
-  ...Object.values(headerNames), "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "cf-connecting-ip", "expect",
+  ...Object.values(headerNames),
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-host",
+  "x-real-ip",
+  "cf-connecting-ip",
+  "expect",
 ]);
 
 export type Forwarded = { requestId: string; clientAddress: string; proto: "http" | "https"; stripCookies: boolean };
@@ -26,9 +40,22 @@ export function requestHeaders(req: IncomingMessage, forwarded: Forwarded): stri
     headers.push(name, raw[i + 1] ?? "");
   }
   headers.push(
-    headerNames.requestId, forwarded.requestId, headerNames.proto, forwarded.proto, headerNames.cf, "{}",
-    "x-forwarded-for", forwarded.clientAddress, "x-forwarded-proto", forwarded.proto, "x-forwarded-host", req.headers.host ?? "",
-    "x-real-ip", forwarded.clientAddress, "via", "1.1 sluice",
+    headerNames.requestId,
+    forwarded.requestId,
+    headerNames.proto,
+    forwarded.proto,
+    headerNames.cf,
+    "{}",
+    "x-forwarded-for",
+    forwarded.clientAddress,
+    "x-forwarded-proto",
+    forwarded.proto,
+    "x-forwarded-host",
+    req.headers.host ?? "",
+    "x-real-ip",
+    forwarded.clientAddress,
+    "via",
+    "1.1 sluice",
   );
   return headers;
 }

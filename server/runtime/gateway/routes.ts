@@ -81,14 +81,17 @@ export class Routes {
   #enqueue(work: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(work).catch((error: unknown) => {
       this.#log.error({ err: error }, "a change of routes could not be read; reading all again");
-      setTimeout(() => !this.#isClosed && void this.#enqueue(async () => this.#replaceAll(await servingFunctions(this.#db))), RECONNECT_MS).unref();
+      setTimeout(
+        () => !this.#isClosed && void this.#enqueue(async () => this.#replaceAll(await servingFunctions(this.#db))),
+        RECONNECT_MS,
+      ).unref();
     });
     return this.#queue;
   }
 
   #replaceAll(functions: readonly ServingFunction[]): void {
     const present = new Set(functions.map((one) => one.functionId as string));
-    for (const id of [...this.#labelOf.keys()]) if (!present.has(id)) this.#replace(id, undefined);
+    for (const id of this.#labelOf.keys()) if (!present.has(id)) this.#replace(id, undefined);
     for (const one of functions) this.#replace(one.functionId, one);
   }
 

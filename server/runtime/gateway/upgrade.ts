@@ -6,7 +6,15 @@ import type { Call } from "./call.ts";
 import { EXIT_MS_MAX } from "./forward.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 
-export type Upgrade = { req: IncomingMessage; socket: Duplex; head: Buffer; path: string; isSharedOrigin: boolean; clientAddress: string; proto: "http" | "https" };
+export type Upgrade = {
+  req: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+  path: string;
+  isSharedOrigin: boolean;
+  clientAddress: string;
+  proto: "http" | "https";
+};
 
 /**
  * Passes a WebSocket through: the handshake is the function's own, and after it bytes pass untouched both ways. The
@@ -14,7 +22,12 @@ export type Upgrade = { req: IncomingMessage; socket: Duplex; head: Buffer; path
  */
 export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance): void {
   const { req, socket, path, clientAddress, proto, isSharedOrigin } = upgrade;
-  const headers = requestHeaders(req, { requestId: call.requestId, clientAddress, proto, stripCookies: isSharedOrigin });
+  const headers = requestHeaders(req, {
+    requestId: call.requestId,
+    clientAddress,
+    proto,
+    stripCookies: isSharedOrigin,
+  });
   const upstream = request({
     socketPath: instance.sandbox.inSocketPath,
     method: req.method,
@@ -30,11 +43,11 @@ export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance)
   upstream.on("timeout", () => upstream.destroy(new Error("no handshake in time")));
   upstream.on("error", () => void failUpgrade(upgrade, call, instance));
   upstream.on("upgrade", (answer, upstreamSocket, upstreamHead) => {
-    writeHead(socket, answer, call.requestId, isSharedOrigin, ["connection", "Upgrade", "upgrade", "websocket"]);
+    writeHead(upgrade, answer, call.requestId, ["connection", "Upgrade", "upgrade", "websocket"]);
     connectBoth(upgrade, call, { socket: upstreamSocket, head: upstreamHead });
   });
   upstream.on("response", (answer) => {
-    writeHead(socket, answer, call.requestId, isSharedOrigin, ["connection", "close"]);
+    writeHead(upgrade, answer, call.requestId, ["connection", "close"]);
     answer.on("data", (chunk: Buffer) => (call.egressBytes += chunk.length));
     answer.on("end", () => {
       call.end("ok", answer.statusCode ?? 0);
@@ -65,7 +78,12 @@ function connectBoth({ socket, head }: Upgrade, call: Call, upstream: { socket: 
   upstream.socket.pipe(socket).pipe(upstream.socket);
 }
 
-function writeHead(socket: Duplex, answer: IncomingMessage, requestId: string, isSharedOrigin: boolean, connection: string[]): void {
+function writeHead(
+  { socket, isSharedOrigin }: Upgrade,
+  answer: IncomingMessage,
+  requestId: string,
+  connection: string[],
+): void {
   const headers = [...responseHeaders(answer.headers, requestId, isSharedOrigin), ...connection];
   const lines = [`HTTP/1.1 ${answer.statusCode ?? 502} ${answer.statusMessage ?? ""}`];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);

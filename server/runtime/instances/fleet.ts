@@ -46,7 +46,8 @@ export class Fleet {
   async prepare(spec: VersionSpec): Promise<Readiness> {
     const beganAt = performance.now();
     const pool = this.pool(spec);
-    if (pool.instances.some((instance) => instance.hasListened && !instance.isDraining)) return { kind: "ready", startMs: 0 };
+    if (pool.instances.some((instance) => instance.hasListened && !instance.isDraining))
+      return { kind: "ready", startMs: 0 };
     let instance: Instance;
     try {
       instance = await pool.start();

@@ -18,7 +18,10 @@ const OUT_OF_HEAP = "JavaScript heap out of memory";
 
 export type InstanceParts = { journal: Journal; onLine(spec: VersionSpec, line: PrintedLine): void };
 
-export type Failure = { outcome: "cpu_limit" | "memory_limit" | "function_crashed" | "platform_failed"; message: string };
+export type Failure = {
+  outcome: "cpu_limit" | "memory_limit" | "function_crashed" | "platform_failed";
+  message: string;
+};
 
 /** A request that this instance is working on. */
 export type Lease = {
@@ -105,7 +108,8 @@ export class Instance {
   async failureWithin(timeMsMax: number): Promise<Failure> {
     const alive = new Promise<"alive">((resolve) => setTimeout(() => resolve("alive"), timeMsMax));
     const state = await Promise.race([this.sandbox.exited, alive]);
-    if (state === "alive") return { outcome: "function_crashed", message: "The function broke off the connection. See its logs." };
+    if (state === "alive")
+      return { outcome: "function_crashed", message: "The function broke off the connection. See its logs." };
     return describeEnd(this.#endReason, this.#output.lastWords(), this.hasListened);
   }
 
@@ -175,16 +179,33 @@ export class Instance {
     if (cpuNs <= 0) return;
     const { organizationId, functionId, versionId } = this.spec;
     const { journal } = this.#parts;
-    journal.append({ kind, seq: journal.nextSeq(), organizationId, functionId, versionId, requestId, atMs: Date.now(), cpuNs, outcome });
+    journal.append({
+      kind,
+      seq: journal.nextSeq(),
+      organizationId,
+      functionId,
+      versionId,
+      requestId,
+      atMs: Date.now(),
+      cpuNs,
+      outcome,
+    });
   }
 }
 
 function describeEnd(reason: EndReason | undefined, lastWords: string, hasListened: boolean): Failure {
   switch (reason) {
     case "cpu_limit":
-      return { outcome: "cpu_limit", message: "The function used more CPU time than its limit allows. Do less in one request, or raise the limit." };
+      return {
+        outcome: "cpu_limit",
+        message: "The function used more CPU time than its limit allows. Do less in one request, or raise the limit.",
+      };
     case "memory_limit":
-      return { outcome: "memory_limit", message: "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit." };
+      return {
+        outcome: "memory_limit",
+        message:
+          "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit.",
+      };
     case "idle":
     case "replaced":
     case "shutdown":
@@ -192,11 +213,22 @@ function describeEnd(reason: EndReason | undefined, lastWords: string, hasListen
     case "failed_start":
     case undefined:
       if (lastWords.includes(OUT_OF_HEAP)) {
-        return { outcome: "memory_limit", message: "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit." };
+        return {
+          outcome: "memory_limit",
+          message:
+            "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit.",
+        };
       }
-      if (reason === "failed_start") return { outcome: "function_crashed", message: `The function did not start within ${START_MS_MAX / 1000} s. Code outside of handlers must end quickly.` };
+      if (reason === "failed_start")
+        return {
+          outcome: "function_crashed",
+          message: `The function did not start within ${START_MS_MAX / 1000} s. Code outside of handlers must end quickly.`,
+        };
       return hasListened
-        ? { outcome: "function_crashed", message: "The function's process ended while it worked on the request. See its logs." }
+        ? {
+            outcome: "function_crashed",
+            message: "The function's process ended while it worked on the request. See its logs.",
+          }
         : { outcome: "function_crashed", message: `The function could not start: ${firstLine(lastWords)}` };
   }
 }

@@ -20,9 +20,16 @@ export function watchLimits(fleet: Fleet, log: Log): { stop(): void } {
     tick += 1;
     for (const instance of fleet.instances()) {
       if (instance.hasExited || instance.isIdle) continue;
-      const broken = cpuIsOver(instance) ? "cpu_limit" : tick % MEMORY_EVERY_TICKS === 0 && memoryIsOver(instance) ? "memory_limit" : undefined;
+      const broken = cpuIsOver(instance)
+        ? "cpu_limit"
+        : tick % MEMORY_EVERY_TICKS === 0 && memoryIsOver(instance)
+          ? "memory_limit"
+          : undefined;
       if (!broken) continue;
-      log.warn({ functionId: instance.spec.functionId, versionId: instance.spec.versionId, limit: broken }, "an instance broke a limit and was ended");
+      log.warn(
+        { functionId: instance.spec.functionId, versionId: instance.spec.versionId, limit: broken },
+        "an instance broke a limit and was ended",
+      );
       void instance.end(broken);
     }
   }, WATCH_EVERY_MS);
@@ -40,7 +47,9 @@ function cpuIsOver(instance: Instance): boolean {
 
 function memoryIsOver(instance: Instance): boolean {
   try {
-    const [, resident = 0, shared = 0] = readFileSync(`/proc/${instance.sandbox.pid}/statm`, "utf8").split(" ").map(Number);
+    const [, resident = 0, shared = 0] = readFileSync(`/proc/${instance.sandbox.pid}/statm`, "utf8")
+      .split(" ")
+      .map(Number);
     return (resident - shared) * PAGE_BYTES > (instance.spec.limits.memoryMbMax + RUNTIME_MB) * MB;
   } catch {
     return false; // It is gone, and `exited` tells.

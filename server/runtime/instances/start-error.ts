@@ -7,13 +7,24 @@ import { TENANT_MODULE } from "#server/runtime/sandbox/guest.ts";
  */
 export function startError(output: string, timedOut: boolean): Readiness {
   if (timedOut) {
-    return { kind: "failed", message: "The function did not start within 10 s. Code outside of handlers must end quickly: move the work into fetch()." };
+    return {
+      kind: "failed",
+      message:
+        "The function did not start within 10 s. Code outside of handlers must end quickly: move the work into fetch().",
+    };
   }
   const heap = output.includes("JavaScript heap out of memory");
   if (heap) return { kind: "failed", message: "The function used more memory than its limit allows while it started." };
-  const said = /service main: ([^\n]+)/.exec(output)?.[1] ?? output.split("\n").find((line) => line.trim() !== "") ?? "it printed nothing";
+  const said =
+    /service main: ([^\n]+)/.exec(output)?.[1] ??
+    output.split("\n").find((line) => line.trim() !== "") ??
+    "it printed nothing";
   const at = new RegExp(`at (?:[^\\n]*\\(?)?${TENANT_MODULE.replace(".", "\\.")}:(\\d+):(\\d+)`).exec(output);
-  const message = said.replace(/\s+at \S+:\d+:\d+.*$/, "").replace(/^Uncaught /, "").replace(/\|$/, "").trim();
+  const message = said
+    .replace(/\s+at \S+:\d+:\d+.*$/, "")
+    .replace(/^Uncaught /, "")
+    .replace(/\|$/, "")
+    .trim();
   return {
     kind: "failed",
     message,

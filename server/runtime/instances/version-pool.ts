@@ -7,7 +7,10 @@ const WAITING_MAX = 1_000;
 /** How long a request waits for room. */
 const WAIT_MS_MAX = 10_000;
 
-export type Acquired = { kind: "instance"; instance: Instance; coldStart: boolean } | { kind: "overloaded" } | { kind: "no_sandbox" };
+export type Acquired =
+  | { kind: "instance"; instance: Instance; coldStart: boolean }
+  | { kind: "overloaded" }
+  | { kind: "no_sandbox" };
 
 type Waiter = (acquired: Acquired) => void;
 
@@ -35,7 +38,8 @@ export class VersionPool {
     const instance = this.#withRoom();
     if (instance) return { kind: "instance", instance, coldStart: false };
     if (this.#waiters.length >= WAITING_MAX) return { kind: "overloaded" };
-    if (this.instances.length + this.#starting < this.spec.limits.instancesMax && this.#starting === 0) void this.#startForWaiters();
+    if (this.instances.length + this.#starting < this.spec.limits.instancesMax && this.#starting === 0)
+      void this.#startForWaiters();
     return new Promise((resolve) => this.#enqueue(resolve));
   }
 
@@ -90,7 +94,8 @@ export class VersionPool {
   #withRoom(): Instance | undefined {
     let best: Instance | undefined;
     for (const instance of this.instances) {
-      if (instance.isDraining || instance.hasExited || instance.inFlight >= this.spec.limits.concurrencyPerInstanceMax) continue;
+      if (instance.isDraining || instance.hasExited || instance.inFlight >= this.spec.limits.concurrencyPerInstanceMax)
+        continue;
       if (!best || instance.inFlight < best.inFlight) best = instance;
     }
     return best;

@@ -18,7 +18,12 @@ export type OutputEvents = {
 };
 
 /** What workerd prints with structured logging: one JSON object a line. */
-const structuredLine = z.object({ timestamp: z.coerce.number(), level: z.string(), message: z.string(), source: z.string().optional() });
+const structuredLine = z.object({
+  timestamp: z.coerce.number(),
+  level: z.string(),
+  message: z.string(),
+  source: z.string().optional(),
+});
 
 /** Reads what an instance prints, and tells lines of requests, lines of nobody, and the entry's own words apart. */
 export function collectOutput(streams: readonly Readable[], events: OutputEvents): { lastWords(): string } {
@@ -38,7 +43,12 @@ export function collectOutput(streams: readonly Readable[], events: OutputEvents
       const line = attribute(parsed);
       const allowed = lines.count(line.requestId);
       if (allowed === "yes") events.line(line);
-      else if (allowed === "last") events.line({ ...line, level: "warn", message: `More than ${LINES_PER_REQUEST_MAX} lines: the rest of this request's lines are dropped. Print less.` });
+      else if (allowed === "last")
+        events.line({
+          ...line,
+          level: "warn",
+          message: `More than ${LINES_PER_REQUEST_MAX} lines: the rest of this request's lines are dropped. Print less.`,
+        });
     });
   }
   return { lastWords: () => last.join("\n") };
@@ -66,7 +76,9 @@ function attribute({ atMs, level, message }: { atMs: number; level: LogLevel; me
 
 /** A stack ends where the tenant's own code ends. */
 function withoutEntryFrames(text: string): string {
-  return text.includes("sluice-entry.js") ? text.replace(/\n\s+at [^\n]*sluice-(?:entry|console)\.js[^\n]*/g, "") : text;
+  return text.includes("sluice-entry.js")
+    ? text.replace(/\n\s+at [^\n]*sluice-(?:entry|console)\.js[^\n]*/g, "")
+    : text;
 }
 
 function shorten(message: string): string {

@@ -54,10 +54,16 @@ export class LogShipper {
       await recordLogs(this.#db, batch);
       this.#waiting = this.#waiting.slice(batch.length);
     } catch (error) {
-      this.#log.warn({ err: error, waiting: this.#waiting.length }, "printed lines could not be stored; they are tried again");
+      this.#log.warn(
+        { err: error, waiting: this.#waiting.length },
+        "printed lines could not be stored; they are tried again",
+      );
     }
     if (this.#dropped > 0) {
-      this.#log.warn({ dropped: this.#dropped }, "printed lines were dropped: Postgres takes them slower than they come");
+      this.#log.warn(
+        { dropped: this.#dropped },
+        "printed lines were dropped: Postgres takes them slower than they come",
+      );
       this.#dropped = 0;
     }
   }

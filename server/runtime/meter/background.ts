@@ -11,6 +11,7 @@ export type BackgroundCpu = { unbilledNs: number; backgroundNs: number };
  * Both only grow, so the differences between two calls are facts for the ledger.
  */
 export function splitBackground(totals: CpuTotals, ageS: number): BackgroundCpu {
-  const freeNs = Math.min(totals.startUpNs, FREE_START_NS) + Math.min(totals.idleNs, Math.floor(ageS * FREE_IDLE_NS_PER_S));
+  const freeNs =
+    Math.min(totals.startUpNs, FREE_START_NS) + Math.min(totals.idleNs, Math.floor(ageS * FREE_IDLE_NS_PER_S));
   return { unbilledNs: freeNs, backgroundNs: totals.startUpNs + totals.idleNs - freeNs };
 }

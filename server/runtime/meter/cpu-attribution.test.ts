@@ -31,7 +31,11 @@ test("two in flight share what advanced while both were", () => {
 });
 
 test("attributed + start-up + idle is the clock's total, in whatever order requests come and go", () => {
-  const step = fc.record({ advanceNs: fc.nat(1_000_000), action: fc.constantFrom("begin", "end", "endAgain"), pick: fc.nat() });
+  const step = fc.record({
+    advanceNs: fc.nat(1_000_000),
+    action: fc.constantFrom("begin", "end", "endAgain"),
+    pick: fc.nat(),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const clock = { nowNs: 7 };

@@ -123,7 +123,11 @@ export class Journal {
   }
 
   #refused(error: unknown): void {
-    if (!this.#failing) this.#log.error({ err: error, code: errnoOf(error) }, "the journal cannot be written: new requests are refused until it can");
+    if (!this.#failing)
+      this.#log.error(
+        { err: error, code: errnoOf(error) },
+        "the journal cannot be written: new requests are refused until it can",
+      );
     this.#failing = true;
     setTimeout(() => this.#write(), RETRY_MS).unref();
   }

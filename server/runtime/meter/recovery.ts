@@ -22,7 +22,11 @@ export async function recoverJournals(journalsDir: string, db: Db, ownEpoch: big
   }
 }
 
-async function recoverOne(dir: string, db: Db, epoch: bigint): Promise<{ shipped: number; lost: number; damagedLines: number }> {
+async function recoverOne(
+  dir: string,
+  db: Db,
+  epoch: bigint,
+): Promise<{ shipped: number; lost: number; damagedLines: number }> {
   const segments = (await readdir(dir)).flatMap((name) => (name.endsWith(".journal") ? Number.parseInt(name, 10) : []));
   segments.sort((a, b) => a - b);
   const open = new Map<number, Checkpoint>();
@@ -35,11 +39,17 @@ async function recoverOne(dir: string, db: Db, epoch: bigint): Promise<{ shipped
         if (record.kind === "checkpoint") open.set(record.seq, record);
         if (record.kind === "end") open.delete(record.seq);
       }
-      counts.shipped += await recordUsage(db, batch.records.flatMap((record) => factOf(epoch, record) ?? []));
+      counts.shipped += await recordUsage(
+        db,
+        batch.records.flatMap((record) => factOf(epoch, record) ?? []),
+      );
       counts.damagedLines += batch.damagedLines;
       position = batch.atEnd ? undefined : batch.next;
     }
   }
-  counts.lost = await recordUsage(db, [...open.values()].map((record) => lostFact(epoch, record)));
+  counts.lost = await recordUsage(
+    db,
+    [...open.values()].map((record) => lostFact(epoch, record)),
+  );
   return counts;
 }

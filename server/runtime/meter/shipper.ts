@@ -61,7 +61,10 @@ export class Shipper {
         if (!isDone) this.#hasNews = true;
         else if (this.#stopping) return;
       } catch (error) {
-        this.#log.warn({ err: error, retryMs }, "usage could not be shipped to the ledger; it stays in the journal and is tried again");
+        this.#log.warn(
+          { err: error, retryMs },
+          "usage could not be shipped to the ledger; it stays in the journal and is tried again",
+        );
         this.#hasNews = true;
         await wait(retryMs);
         retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
@@ -73,8 +76,15 @@ export class Shipper {
   async #ship(): Promise<boolean> {
     const readAt = new Date();
     const batch = await readBatch(this.#journal.dir, this.#position);
-    if (batch.damagedLines > 0) this.#log.error({ damagedLines: batch.damagedLines, at: this.#position }, "damaged lines in the journal were left out");
-    await recordUsage(this.#db, batch.records.flatMap((record) => factOf(this.#epoch, record) ?? []));
+    if (batch.damagedLines > 0)
+      this.#log.error(
+        { damagedLines: batch.damagedLines, at: this.#position },
+        "damaged lines in the journal were left out",
+      );
+    await recordUsage(
+      this.#db,
+      batch.records.flatMap((record) => factOf(this.#epoch, record) ?? []),
+    );
     this.#position = batch.next;
     if (!batch.atEnd) return false;
     if (this.#position.segment < this.#journal.currentSegment) {

@@ -12,16 +12,34 @@ export type Lookup = { kind: "address"; address: string } | { kind: "refused"; s
 /** What is not the public internet, after the IANA special-purpose registries (RFC 6890 and later). */
 const special = new BlockList();
 for (const [network, prefix] of [
-  ["0.0.0.0", 8], ["10.0.0.0", 8], ["100.64.0.0", 10], ["127.0.0.0", 8], ["169.254.0.0", 16], ["172.16.0.0", 12], ["192.0.0.0", 24],
-  ["192.0.2.0", 24], ["192.88.99.0", 24], ["192.168.0.0", 16], ["198.18.0.0", 15], ["198.51.100.0", 24], ["203.0.113.0", 24],
-  ["224.0.0.0", 4], ["240.0.0.0", 4],
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.88.99.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4],
 ] as const) {
   special.addSubnet(network, prefix, "ipv4");
 }
 /** Of IPv6 only 2000::/3 is public, and of that not these: Teredo and documentation, benchmarking, 6to4. */
 const publicV6 = new BlockList();
 publicV6.addSubnet("2000::", 3, "ipv6");
-for (const [network, prefix] of [["2001::", 23], ["2001:db8::", 32], ["2002::", 16], ["3fff::", 20]] as const) special.addSubnet(network, prefix, "ipv6");
+for (const [network, prefix] of [
+  ["2001::", 23],
+  ["2001:db8::", 32],
+  ["2002::", 16],
+  ["3fff::", 20],
+] as const)
+  special.addSubnet(network, prefix, "ipv6");
 
 /** Whether an address, as text, is one of the public internet. Mapped and NAT64 forms of IPv4 are not: nothing public needs them. */
 export function isPublicAddress(address: string): boolean {
@@ -45,7 +63,11 @@ export async function lookupPublic(url: URL, rules: EgressRules): Promise<Lookup
   const [first] = addresses;
   if (first === undefined) return { kind: "refused", status: 502, message: `The name ${name} has no address.` };
   if (!isAllowed && !addresses.every(isPublicAddress)) {
-    return { kind: "refused", status: 403, message: `${name} is not an address of the public internet, and functions may not reach it. An operator can allow it.` };
+    return {
+      kind: "refused",
+      status: 403,
+      message: `${name} is not an address of the public internet, and functions may not reach it. An operator can allow it.`,
+    };
   }
   return { kind: "address", address: first };
 }

@@ -1,4 +1,10 @@
-import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { request as httpsRequest } from "node:https";
 import { chmod, chown } from "node:fs/promises";
 import type { Duplex } from "node:stream";
@@ -7,7 +13,15 @@ import { lookupPublic, type EgressRules } from "./egress-rules.ts";
 
 const CONNECT_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 300_000;
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]);
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
 
 export type EgressOptions = { rules: EgressRules; uid: number | undefined; log: Log };
 
@@ -18,9 +32,15 @@ export type EgressOptions = { rules: EgressRules; uid: number | undefined; log: 
  */
 export function egressHost(options: EgressOptions): (path: string) => Promise<{ close(): Promise<void> }> {
   return async (path) => {
-    const server = createServer({ requireHostHeader: false, requestTimeout: REQUEST_MS_MAX }, (req, res) => void pass(options, req, res));
+    const server = createServer(
+      { requireHostHeader: false, requestTimeout: REQUEST_MS_MAX },
+      (req, res) => void pass(options, req, res),
+    );
     server.on("connect", (_req, socket) => refuseSocket(socket, "403 Forbidden"));
-    server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => void passUpgrade(options, req, socket, head));
+    server.on(
+      "upgrade",
+      (req: IncomingMessage, socket: Duplex, head: Buffer) => void passUpgrade(options, req, socket, head),
+    );
     await listen(server, path);
     if (options.uid !== undefined) await chown(path, options.uid, options.uid);
     await chmod(path, 0o600);
@@ -47,7 +67,13 @@ async function pass({ rules, log }: EgressOptions, req: IncomingMessage, res: Se
   const found = await lookupPublic(url, rules);
   if (found.kind === "refused") return refuse(res, found.status, found.message);
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-  const outgoing = send({ ...connectionTo(url, found.address), method: req.method, path: url.pathname + url.search, headers: outgoingHeaders(req, url), timeout: CONNECT_MS_MAX });
+  const outgoing = send({
+    ...connectionTo(url, found.address),
+    method: req.method,
+    path: url.pathname + url.search,
+    headers: outgoingHeaders(req, url),
+    timeout: CONNECT_MS_MAX,
+  });
   outgoing.on("socket", (socket) => socket.once("connect", () => outgoing.setTimeout(REQUEST_MS_MAX)));
   outgoing.on("timeout", () => outgoing.destroy(new Error("it did not answer in time")));
   outgoing.on("error", (error) => {
@@ -64,7 +90,12 @@ async function pass({ rules, log }: EgressOptions, req: IncomingMessage, res: Se
   req.pipe(outgoing);
 }
 
-async function passUpgrade({ rules }: EgressOptions, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function passUpgrade(
+  { rules }: EgressOptions,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   socket.on("error", () => socket.destroy());
   const url = parseTarget(req);
   if (!url) return refuseSocket(socket, "400 Bad Request");
@@ -72,7 +103,13 @@ async function passUpgrade({ rules }: EgressOptions, req: IncomingMessage, socke
   if (found.kind === "refused") return refuseSocket(socket, "403 Forbidden");
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
   const headers = [...outgoingHeaders(req, url), "connection", "Upgrade", "upgrade", "websocket"];
-  const outgoing = send({ ...connectionTo(url, found.address), method: "GET", path: url.pathname + url.search, headers, timeout: CONNECT_MS_MAX });
+  const outgoing = send({
+    ...connectionTo(url, found.address),
+    method: "GET",
+    path: url.pathname + url.search,
+    headers,
+    timeout: CONNECT_MS_MAX,
+  });
   outgoing.on("error", () => refuseSocket(socket, "502 Bad Gateway"));
   outgoing.on("timeout", () => outgoing.destroy(new Error("no handshake in time")));
   outgoing.on("response", () => refuseSocket(socket, "502 Bad Gateway"));
@@ -100,7 +137,13 @@ function parseTarget(req: IncomingMessage): URL | undefined {
 /** The address that was checked, under the name that was asked for: a second look-up could answer otherwise. */
 function connectionTo(url: URL, address: string) {
   const name = url.hostname.replace(/^\[|\]$/g, "");
-  return { host: address, port: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port), servername: name, setHost: false, agent: false } as const;
+  return {
+    host: address,
+    port: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
+    servername: name,
+    setHost: false,
+    agent: false,
+  } as const;
 }
 
 function outgoingHeaders(req: IncomingMessage, url: URL): string[] {

@@ -18,7 +18,8 @@ const BACKLOG = 4096;
  */
 export function listenOnSocket(path: string): { fd: number; close(): void } {
   const bytes = Buffer.from(path);
-  if (bytes.length > PATH_BYTES_MAX) throw new Error(`a unix socket's path has ${PATH_BYTES_MAX} bytes at most: ${path}`);
+  if (bytes.length > PATH_BYTES_MAX)
+    throw new Error(`a unix socket's path has ${PATH_BYTES_MAX} bytes at most: ${path}`);
   const address = Buffer.alloc(2 + PATH_BYTES_MAX + 1);
   address.writeUInt16LE(AF_UNIX, 0);
   bytes.copy(address, 2);

@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { readSearchPath } from "#server/env.ts";
 import { Fault } from "#server/std/fault.ts";
 import { makeRunDir, reachableFile } from "#server/runtime/run-dir.ts";
 import { bwrapHost, type BwrapOptions } from "./bwrap.ts";
@@ -15,8 +16,13 @@ export async function openSandboxHost(
   runDir: string,
   openOutSocket: (uid: number | undefined) => BwrapOptions["openOutSocket"],
 ): Promise<SandboxHost> {
-  if (process.platform !== "linux") throw new Fault("unavailable", "Functions need Linux: this system has no namespaces to sandbox them in.");
-  if (!isOnPath("bwrap")) throw new Fault("unavailable", "bubblewrap (bwrap) is not installed: run `sudo apt-get install bubblewrap`, then start again.");
+  if (process.platform !== "linux")
+    throw new Fault("unavailable", "Functions need Linux: this system has no namespaces to sandbox them in.");
+  if (!isOnPath("bwrap"))
+    throw new Fault(
+      "unavailable",
+      "bubblewrap (bwrap) is not installed: run `sudo apt-get install bubblewrap`, then start again.",
+    );
   makeRunDir(runDir);
   const socketDir = join(runDir, "s");
   rmSync(socketDir, { recursive: true, force: true }); // of a life that was killed
@@ -41,7 +47,7 @@ function workerdBinary(): string {
 }
 
 function isOnPath(program: string): boolean {
-  return ["/usr/local/bin", "/usr/bin", "/bin", ...(process.env["PATH"] ?? "").split(delimiter)].some((dir) => {
+  return ["/usr/local/bin", "/usr/bin", "/bin", ...readSearchPath()].some((dir) => {
     try {
       accessSync(join(dir, program), constants.X_OK);
       return true;

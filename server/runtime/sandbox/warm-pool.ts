@@ -42,7 +42,10 @@ export class WarmPool {
   async #add(): Promise<void> {
     try {
       const sandbox = await this.#host.start();
-      if (this.#closed) return void (await sandbox.kill());
+      if (this.#closed) {
+        await sandbox.kill();
+        return;
+      }
       this.#ready.push(sandbox);
       void sandbox.exited.then(() => this.#forget(sandbox));
     } catch (error) {

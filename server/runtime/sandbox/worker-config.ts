@@ -11,7 +11,12 @@ export const SOCKET_NAME = "http";
 export const OUT_SOCKET = "/s/out.sock";
 
 /** Headers between gateway and instance. workerd takes the first two away; a caller's own are never passed on. */
-export const headerNames = { proto: "x-sluice-proto", cf: "x-sluice-cf", requestId: "x-request-id", outcome: "x-sluice-outcome" } as const;
+export const headerNames = {
+  proto: "x-sluice-proto",
+  cf: "x-sluice-cf",
+  requestId: "x-request-id",
+  outcome: "x-sluice-outcome",
+} as const;
 
 /** AsyncLocalStorage, for telling requests' log lines apart; it needs no flag from this date on. */
 const NODEJS_COMPAT_DEFAULT_DATE = "2026-08-04";
@@ -52,7 +57,9 @@ export function encodeWorkerConfig(spec: VersionSpec): Buffer {
 }
 
 function worker(spec: VersionSpec): Value {
-  const modules = guestModules(spec.bundle).map(({ name, source }) => ({ pointers: { 0: text(name), 1: text(source) } }));
+  const modules = guestModules(spec.bundle).map(({ name, source }) => ({
+    pointers: { 0: text(name), 1: text(source) },
+  }));
   const flags = spec.compatibilityDate < NODEJS_COMPAT_DEFAULT_DATE ? ["nodejs_compat"] : [];
   return {
     kind: "struct",
@@ -75,7 +82,11 @@ function egress(): Value {
     layout: layouts.httpOptions,
     fields: { uint16: { 0: STYLE_PROXY }, pointers: {} },
   };
-  return { kind: "struct", layout: layouts.externalServer, fields: { pointers: { 0: text(`unix:${OUT_SOCKET}`), 1: options } } };
+  return {
+    kind: "struct",
+    layout: layouts.externalServer,
+    fields: { pointers: { 0: text(`unix:${OUT_SOCKET}`), 1: options } },
+  };
 }
 
 /** The address is given on the command line, as an inherited descriptor. */

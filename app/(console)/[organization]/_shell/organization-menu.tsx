@@ -7,7 +7,13 @@ import { Menu, MenuItem, MenuLabel, MenuSeparator } from "#app/_ui/menu.tsx";
 
 export type OrganizationChoice = { slug: string; name: string };
 
-export function OrganizationMenu({ current, organizations }: { current: OrganizationChoice; organizations: OrganizationChoice[] }) {
+export function OrganizationMenu({
+  current,
+  organizations,
+}: {
+  current: OrganizationChoice;
+  organizations: OrganizationChoice[];
+}) {
   return (
     <Menu
       align="start"

@@ -65,8 +65,8 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
             <>
               <p className="text-xl font-semibold tracking-tight">$0.00</p>
               <p className="mt-1 text-[13px] text-muted">
-                The {plan.title} plan never bills, whatever is used. Caps of your own, for plans that bill, come with payment in a
-                later release.
+                The {plan.title} plan never bills, whatever is used. Caps of your own, for plans that bill, come with
+                payment in a later release.
               </p>
             </>
           ) : (
@@ -75,8 +75,8 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
         </Section>
         <Section title="Payment method">
           <p className="text-[13px] text-muted">
-            None, and none is needed on {plan.title}. Cards and paid plans come with a later release, once the operator gives this
-            installation a Stripe key.
+            None, and none is needed on {plan.title}. Cards and paid plans come with a later release, once the operator
+            gives this installation a Stripe key.
           </p>
         </Section>
         <div className="lg:col-span-2">

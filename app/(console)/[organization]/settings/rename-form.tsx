@@ -9,7 +9,15 @@ import { Button } from "#app/_ui/button.tsx";
 import { Field } from "#app/_ui/field.tsx";
 import { Input } from "#app/_ui/input.tsx";
 
-export function RenameForm({ organizationSlug, name, canRename }: { organizationSlug: string; name: string; canRename: boolean }) {
+export function RenameForm({
+  organizationSlug,
+  name,
+  canRename,
+}: {
+  organizationSlug: string;
+  name: string;
+  canRename: boolean;
+}) {
   const router = useRouter();
   const api = useTRPC();
   const rename = useMutation(

@@ -14,8 +14,8 @@ export default async function StoragePage({ params }: { params: Promise<{ organi
     <>
       <PageHeader title="Storage" description="Stored now: 0 GB" />
       <EmptyState icon={Database} title="Nothing can be stored yet">
-        Buckets, keys and tables arrive in a later release and will be listed here. Until then a function keeps nothing between
-        calls; what it needs, it can fetch from a service of yours.
+        Buckets, keys and tables arrive in a later release and will be listed here. Until then a function keeps nothing
+        between calls; what it needs, it can fetch from a service of yours.
       </EmptyState>
     </>
   );

@@ -5,7 +5,11 @@ import type { Month } from "./usage-report.tsx";
 
 export function FunctionTable({ rows, organizationSlug }: { rows: Month["byFunction"]; organizationSlug: string }) {
   if (rows.length === 0) {
-    return <p className="p-4 text-[13px] text-muted">No function has been called this month. What each one uses will stand here.</p>;
+    return (
+      <p className="p-4 text-[13px] text-muted">
+        No function has been called this month. What each one uses will stand here.
+      </p>
+    );
   }
   return (
     <Table label="Usage by function">

@@ -15,7 +15,10 @@ export default async function UsagePage({ params }: { params: Promise<{ organiza
   const lastDay = new Date(month.to.getTime() - DAY_MS);
   return (
     <>
-      <PageHeader title="Usage" description={`${formatDay(month.from)} to ${formatDay(lastDay)} ${lastDay.getUTCFullYear()}, days in UTC. Live from the ledger.`} />
+      <PageHeader
+        title="Usage"
+        description={`${formatDay(month.from)} to ${formatDay(lastDay)} ${lastDay.getUTCFullYear()}, days in UTC. Live from the ledger.`}
+      />
       <UsageReport organizationSlug={organizationSlug} initial={month} />
     </>
   );

@@ -39,7 +39,8 @@ export function UsageReport({ organizationSlug, initial }: { organizationSlug: s
         className="p-0"
         actions={
           <p className="text-[13px] text-muted">
-            Worth <span className="font-medium text-text tabular-nums">{month.worth}</span> at list price, before what is included
+            Worth <span className="font-medium text-text tabular-nums">{month.worth}</span> at list price, before what
+            is included
           </p>
         }
       >
@@ -48,7 +49,13 @@ export function UsageReport({ organizationSlug, initial }: { organizationSlug: s
       <Section
         title="By day"
         actions={
-          <Select aria-label="Measure" choices={measures} value={measure} onValueChange={setMeasure} className="h-8 w-36" />
+          <Select
+            aria-label="Measure"
+            choices={measures}
+            value={measure}
+            onValueChange={setMeasure}
+            className="h-8 w-36"
+          />
         }
       >
         <DayChart days={month.byDay} measure={measure} />

@@ -46,7 +46,13 @@ function ShareBar({ used, included }: { used: bigint; included: bigint }) {
   return (
     <span aria-hidden className="mt-1 ml-auto h-1 w-24 max-sm:hidden sm:block overflow-hidden rounded-full bg-sunken">
       <span
-        className={percent >= 100 ? "block h-full bg-danger" : percent >= 80 ? "block h-full bg-warning" : "block h-full bg-accent"}
+        className={
+          percent >= 100
+            ? "block h-full bg-danger"
+            : percent >= 80
+              ? "block h-full bg-warning"
+              : "block h-full bg-accent"
+        }
         style={{ width: used > 0n ? `max(${percent}%, 2px)` : 0 }}
       />
     </span>

@@ -2,7 +2,7 @@ import type * as monacoModule from "monaco-editor";
 
 export type Monaco = typeof monacoModule;
 
-/** Built by scripts/build-editor.ts, and served from our own origin: Next has no part in it. */
+/** Built by server/console/build-editor.ts, and served from our own origin: Next has no part in it. */
 const BASE = "/monaco";
 
 const WORKER_OF: Record<string, string> = {

@@ -7,7 +7,7 @@ import { build, type Plugin } from "esbuild";
  * Puts the code editor and the types of Workers into public/monaco, from node_modules: the console loads them from its own origin.
  * Apart from Next, because Monaco is 35 MB of modules that never change between two builds of ours.
  */
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "../..");
 const target = join(root, "public/monaco");
 const monaco = join(root, "node_modules/monaco-editor");
 
