@@ -30,15 +30,20 @@ type Look = {
  * stopped, since a new month or another plan opens them again. Returns who changed, or undefined when another console is
  * at it. Those whom it concerns are told in the same transaction, and only when something changed.
  */
-export async function updateAllowances(tools: { db: Db; clock: Clock }, since: Date): Promise<{ stopped: string[]; opened: string[] } | undefined> {
+export async function updateAllowances(
+  tools: { db: Db; clock: Clock },
+  since: Date,
+): Promise<{ stopped: string[]; opened: string[] } | undefined> {
   const now = new Date(tools.clock.nowMs());
   const version = currentPriceVersion(now);
   return tools.db.$transaction(async (tx) => {
     const [lock] = await tx.$queryRaw<{ taken: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LOCK_KEY}) AS taken`;
     if (lock?.taken !== true) return undefined;
     const changed = await findChanged(tx, { now, since, version });
-    if (changed.length > 0) await writeVerdicts(tx, changed, (look) => (look.isOver ? reasonFor(look, version, now) : ""));
-    const idsOf = (isOver: boolean) => changed.filter((look) => look.isOver === isOver).map((look) => look.organizationId);
+    if (changed.length > 0)
+      await writeVerdicts(tx, changed, (look) => (look.isOver ? reasonFor(look, version, now) : ""));
+    const idsOf = (isOver: boolean) =>
+      changed.filter((look) => look.isOver === isOver).map((look) => look.organizationId);
     return { stopped: idsOf(true), opened: idsOf(false) };
   });
 }
@@ -91,6 +96,11 @@ function reasonFor(look: Look, version: PriceVersion, now: Date): string {
   const plan: Plan = version.plans[look.plan];
   const over = stoppingMeters.filter((meter) => look[meter] > plan.meters[meter].included);
   const what = over.map((meter) => includedInWords(meter, plan.meters[meter].included)).join(" and ");
-  const again = nextMonthStart(now).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  const again = nextMonthStart(now).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    timeZone: "UTC",
+  });
   return `The ${plan.title} plan's ${what} a month are used up. Functions answer again on ${again} (UTC), or when the organization moves to ${version.plans.pro.title}.`;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { updateAllowances } from "#server/billing/allowance.ts";
 import { connect } from "#server/db/client.ts";
 import type { ConsoleEnv } from "#server/env.ts";
@@ -14,7 +15,11 @@ export type AllowanceWatch = { stop(): Promise<void> };
 export function watchAllowances(env: Pick<ConsoleEnv, "DATABASE_URL" | "LOG_LEVEL">): AllowanceWatch {
   const db = connect(env.DATABASE_URL, { connectionsMax: 1 });
   const log = createLog("console", env.LOG_LEVEL);
-  const look = lookAtAllowances({ clock: systemClock, log, update: (since) => updateAllowances({ db, clock: systemClock }, since) });
+  const look = lookAtAllowances({
+    clock: systemClock,
+    log,
+    update: (since) => updateAllowances({ db, clock: systemClock }, since),
+  });
   const watch = every(LOOK_EVERY_MS, look);
   return {
     async stop() {
@@ -24,7 +29,7 @@ export function watchAllowances(env: Pick<ConsoleEnv, "DATABASE_URL" | "LOG_LEVE
   };
 }
 
-type LookParts = { clock: Clock; log: Log; update(since: Date): ReturnType<typeof updateAllowances> };
+type LookParts = { clock: Clock; log: Log; update: (since: Date) => ReturnType<typeof updateAllowances> };
 
 /** One look after the other, each from where the last good one began; a trouble is said once, and once that it is over. */
 export function lookAtAllowances({ clock, log, update }: LookParts): () => Promise<void> {
@@ -44,25 +49,29 @@ export function lookAtAllowances({ clock, log, update }: LookParts): () => Promi
       if (isFailing) log.info("allowances are looked at again");
       isFailing = false;
     } catch (error) {
-      if (!isFailing) log.error({ err: error }, "allowances could not be looked at: verdicts stay as they are; tried again every 2 s");
+      if (!isFailing)
+        log.error(
+          { err: error },
+          "allowances could not be looked at: verdicts stay as they are; tried again every 2 s",
+        );
       isFailing = true;
     }
   };
 }
 
-/** Runs `work` again and again, `pauseMs` after the last run ended, so that it never overlaps itself. */
+/** Runs `work` again and again, `pauseMs` after its last run ended, so that it never overlaps itself. */
 function every(pauseMs: number, work: () => Promise<void>): { stop(): Promise<void> } {
-  let timer: NodeJS.Timeout | undefined;
-  let running = Promise.resolve();
-  let isStopped = false;
-  const next = (): void => {
-    if (!isStopped) timer = setTimeout(() => void (running = work().then(next)), pauseMs);
+  const stopping = new AbortController();
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await pause(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      if (!stopping.signal.aborted) await work();
+    }
   };
-  next();
+  const running = run();
   return {
     async stop() {
-      isStopped = true;
-      clearTimeout(timer);
+      stopping.abort();
       await running;
     },
   };

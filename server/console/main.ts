@@ -1,23 +1,27 @@
 import { Console } from "node:console";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import next from "next";
-import { EnvError, readConsoleEnv, type ConsoleEnv } from "#server/env.ts";
-import { errnoOf } from "#server/std/fault.ts";
+import { EnvError, muteNext, readConsoleEnv, type ConsoleEnv } from "#server/env.ts";
+import { Fault } from "#server/std/fault.ts";
 import { noteRequest } from "#server/auth/noted-headers.ts";
+import { watchAllowances } from "./allowance-watch.ts";
+import { takePort } from "./take-port.ts";
 
 const CLOSE_MS_MAX = 4_000;
 
 // Next reports through console.log, and to its makers unless told not to; stdout belongs to the ready line.
 globalThis.console = new Console(process.stderr, process.stderr);
-process.env["NEXT_TELEMETRY_DISABLED"] = "1";
+muteNext();
 
 try {
   await serve(readConsoleEnv());
   process.stdout.write("console ready\n");
 } catch (thrown) {
-  fail(thrown instanceof EnvError ? thrown.message : `The console could not start: ${String(thrown)}`);
+  const isForPeople = thrown instanceof EnvError || thrown instanceof Fault;
+  process.stderr.write(`${isForPeople ? thrown.message : `The console could not start: ${String(thrown)}`}\n`);
+  process.exit(1);
 }
 
 async function serve(env: ConsoleEnv): Promise<void> {
@@ -25,7 +29,7 @@ async function serve(env: ConsoleEnv): Promise<void> {
   let answer: RequestListener = (_req, res) =>
     void res.writeHead(503, { "retry-after": "1" }).end("The console is starting.\n");
   const server = createServer((req, res) => answer(req, res));
-  await listen(server, env);
+  await takePort(server, env);
   const app = next({
     dev: env.NODE_ENV === "development",
     dir: join(import.meta.dirname, "../.."),
@@ -39,29 +43,13 @@ async function serve(env: ConsoleEnv): Promise<void> {
     noteRequest(req, { isBehindProxy: env.TRUST_PROXY });
     void handle(req, res);
   };
+  const allowances = watchAllowances(env);
   const end = async () => {
     server.close();
     server.closeIdleConnections();
-    await Promise.race([app.close(), delay(CLOSE_MS_MAX)]);
+    await Promise.race([Promise.all([app.close(), allowances.stop()]), delay(CLOSE_MS_MAX)]);
     process.exit(0);
   };
   process.once("SIGTERM", end).once("SIGINT", end);
   if (env.SLUICE_LIFELINE) process.stdin.resume().once("end", end).once("error", end);
-}
-
-/** Takes the port before Next prepares, so that a port in use is said at once. */
-function listen(server: Server, env: ConsoleEnv): Promise<void> {
-  return new Promise((resolve) => {
-    server.once("error", (error) => {
-      if (errnoOf(error) !== "EADDRINUSE")
-        fail(`The console can't listen on ${env.BIND_ADDRESS}:${env.PORT}: ${error.message}`);
-      fail(`Port ${env.PORT} is in use. End the program that has it, or choose another with PORT=3001.`);
-    });
-    server.listen(env.PORT, env.BIND_ADDRESS, resolve);
-  });
-}
-
-function fail(message: string): never {
-  process.stderr.write(`${message}\n`);
-  process.exit(1);
 }

@@ -1,12 +1,14 @@
-import { accessSync, constants, mkdirSync, rmSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { readSearchPath } from "#server/env.ts";
 import { Fault } from "#server/std/fault.ts";
 import { makeRunDir, reachableFile } from "#server/runtime/run-dir.ts";
 import { bwrapHost, type BwrapOptions } from "./bwrap.ts";
+import { openGroups, type GroupHost } from "./cgroups.ts";
 import { librariesOf } from "./libraries.ts";
 import type { SandboxHost } from "./sandbox.ts";
+import { seccompProgram, type Architecture } from "./seccomp.ts";
 
 /** The account of sandboxes when the platform runs as root: no system account has it. */
 export const SANDBOX_UID = 61_001;
@@ -33,15 +35,40 @@ export async function openSandboxHost(
     workerdPath: reachableFile(binary, runDir),
     libraryPaths: await librariesOf(binary),
     socketDir,
+    seccompPath: writeSeccompProgram(runDir),
+    groups: hostGroups(),
     uid,
     openOutSocket: openOutSocket(uid),
   });
 }
 
+function writeSeccompProgram(runDir: string): string {
+  const path = join(runDir, "seccomp.bpf");
+  writeFileSync(path, seccompProgram(architecture()), { mode: 0o600 });
+  return path;
+}
+
+function architecture(): Architecture {
+  if (process.arch === "x64" || process.arch === "arm64") return process.arch;
+  throw new Fault(
+    "unavailable",
+    `Functions need an x86-64 or arm64 processor: workerd does not exist for ${process.arch}.`,
+  );
+}
+
+/** The control groups of this machine, as far as they are ours to make. */
+export function hostGroups(): GroupHost {
+  return openGroups({
+    mountDir: "/sys/fs/cgroup",
+    ownGroups: readFileSync("/proc/self/cgroup", "utf8"),
+    pid: process.pid,
+    isAlive: (pid) => existsSync(`/proc/${pid}`),
+  });
+}
+
 /** workerd's npm package installs the binary through a package for each platform. */
 function workerdBinary(): string {
-  const architecture = { x64: "64", arm64: "arm64" }[process.arch as string];
-  const name = `@cloudflare/workerd-linux-${architecture ?? process.arch}/package.json`;
+  const name = `@cloudflare/workerd-linux-${{ x64: "64", arm64: "arm64" }[architecture()]}/package.json`;
   const resolver = createRequire(createRequire(import.meta.url).resolve("workerd/package.json"));
   return join(dirname(resolver.resolve(name)), "bin/workerd");
 }
