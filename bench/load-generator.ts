@@ -28,6 +28,7 @@ const elapsedS = (performance.now() - beganAt) / 1000;
 const cpu = process.cpuUsage(cpuBefore);
 for (const socket of sockets) socket.destroy();
 
+if (answers === 0) throw new Error(`nothing on port ${order.port} answered with 200; ${errors} answers or connections were other`);
 const measured = latenciesMs.subarray(0, answers);
 const report: LoadReport = {
   answers,
