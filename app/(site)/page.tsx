@@ -22,12 +22,12 @@ const claims = [
   {
     icon: ReceiptText,
     title: "A bill that adds up",
-    text: "Every call is one row of a ledger, counted once whatever crashes. Amounts are exact, and rounded once a line.",
+    text: "Every call is one row of a ledger, counted once whatever crashes. The Free plan stops at its limit, checked every couple of seconds, and never bills.",
   },
   {
     icon: Unplug,
     title: "Stock clients",
-    text: "Functions are Workers modules with their standard types. What you wrote elsewhere deploys here unchanged.",
+    text: "Functions are Workers modules with their standard types. A Worker that needs no binding deploys here unchanged.",
   },
 ] as const;
 

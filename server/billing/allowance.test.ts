@@ -2,8 +2,8 @@ import { Client } from "pg";
 import { expect, test } from "vitest";
 import { channels } from "#server/contract/notify.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
-import { newId } from "#server/std/id.ts";
-import { updateAllowances } from "./allowance.ts";
+import { newId, type Id } from "#server/std/id.ts";
+import { stoppedBecause, updateAllowances } from "./allowance.ts";
 import { currentPriceVersion, CPU_HOUR_NS } from "./price-book.ts";
 
 const november = new Date("2026-11-24T10:30:00Z");
@@ -13,7 +13,7 @@ const free = currentPriceVersion(november).plans.free.meters;
 
 type Used = { requests?: bigint; cpuNs?: bigint; egressBytes?: bigint; hourAt?: Date };
 
-async function organization({ db }: TestDatabase, plan: "free" | "pro", ...hours: Used[]): Promise<string> {
+async function organization({ db }: TestDatabase, plan: "free" | "pro", ...hours: Used[]): Promise<Id<"organization">> {
   const id = newId("organization");
   await db.organization.create({ data: { id, slug: id.replace("_", "-"), name: "Acme", plan }, select: { id: true } });
   for (const [index, used] of hours.entries()) {
@@ -57,7 +57,7 @@ test("every meter that is over is named", async () => {
   const over = { cpuNs: free.cpu.included + 1n, egressBytes: free.egress.included + 1n };
   const id = await organization(database, "free", over);
   await look(database, november);
-  expect((await allowanceOf(database, id))?.reason).toContain("2 CPU-hours and 10 GB of egress a month are used up");
+  expect(await stoppedBecause(database.db, id)).toContain("2 CPU-hours and 10 GB of egress a month are used up");
 });
 
 test("exactly what is included is still open, and writes nothing", async () => {
@@ -79,6 +79,7 @@ test("a new month opens what the last one stopped, without a request", async () 
   await using heard = await notifications(database.url);
   expect(await look(database, december, december)).toEqual({ stopped: [], opened: [id] });
   expect(await allowanceOf(database, id)).toEqual({ state: "open", reason: "" });
+  expect(await stoppedBecause(database.db, id)).toBeNull();
   expect(await heard.all()).toEqual([id]);
 });
 

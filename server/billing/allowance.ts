@@ -3,6 +3,7 @@ import type { Db, Tx } from "#server/db/client.ts";
 import type { PlanName } from "#server/db/generated/enums.ts";
 import { HOUR_MS, monthStart, nextMonthStart, type Clock } from "#server/std/clock.ts";
 import { currentPriceVersion, type Meter, type Plan, type PriceVersion } from "./price-book.ts";
+import type { Id } from "#server/std/id.ts";
 import { includedInWords } from "./included-words.ts";
 
 /** Any number, as long as nobody else in this database takes it: two consoles do not look at the same time. */
@@ -46,6 +47,12 @@ export async function updateAllowances(
       changed.filter((look) => look.isOver === isOver).map((look) => look.organizationId);
     return { stopped: idsOf(true), opened: idsOf(false) };
   });
+}
+
+/** The verdict that stands, as the gateway tells it to callers; null while the organization may use more. */
+export async function stoppedBecause(db: Db, organizationId: Id<"organization">): Promise<string | null> {
+  const allowance = await db.allowance.findUnique({ where: { organizationId }, select: { state: true, reason: true } });
+  return allowance?.state === "stopped" ? allowance.reason : null;
 }
 
 /** Organizations whose verdict is not the one that stands, in one query whatever their number. */

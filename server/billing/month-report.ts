@@ -4,6 +4,7 @@ import { usageReport, type Usage } from "#server/metering/usage.ts";
 import { monthStart, nextMonthStart, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { formatCents, formatExact } from "#server/std/money.ts";
+import { stoppedBecause } from "./allowance.ts";
 import { currentPriceVersion, type Meter } from "./price-book.ts";
 import { shownQuantity } from "./plan-summary.ts";
 import { listPrice, rate, type Quantities } from "./rating.ts";
@@ -16,6 +17,8 @@ export type MonthReport = {
   lines: MeterLine[];
   /** What is due so far, the plan's fee left out. */
   cost: string;
+  /** Why the organization's functions do not answer; null while they may. */
+  stoppedBecause: string | null;
   /** What the same usage is worth at list price, exactly. */
   worth: string;
   byDay: { dayAt: Date; usage: Usage; worth: string }[];
@@ -29,7 +32,10 @@ export async function monthReport(
 ): Promise<MonthReport> {
   const now = new Date(tools.clock.nowMs());
   const range = { from: monthStart(now), to: nextMonthStart(now) };
-  const report = await usageReport(tools.db, { organizationId: organization.id, ...range });
+  const [report, stopped] = await Promise.all([
+    usageReport(tools.db, { organizationId: organization.id, ...range }),
+    stoppedBecause(tools.db, organization.id),
+  ]);
   const version = currentPriceVersion(now);
   const lines = rate(quantitiesOf(report.total), organization.plan, version);
   const worthOf = (usage: Usage) => formatExact(listPrice(quantitiesOf(usage), version));
@@ -42,6 +48,7 @@ export async function monthReport(
       cost: formatCents(cents),
     })),
     cost: formatCents(lines.reduce((sum, line) => sum + line.cents, 0n)),
+    stoppedBecause: stopped,
     worth: worthOf(report.total),
     byDay: report.byDay.map((day) => ({ ...day, worth: worthOf(day.usage) })),
     byFunction: report.byFunction.map((row) => ({ ...row, worth: worthOf(row.usage) })),

@@ -63,7 +63,10 @@ if (process.argv.includes("--install-only")) process.exit(0);
 
 const node = join(root, "node_modules/.bin/node");
 // The IPC channel is the child's lifeline: it closes when this process goes, however it goes.
-const child = spawn(node, [join(root, "server/supervisor/main.ts"), ...process.argv.slice(2)], {
+// Settings of one's own; what is set in the environment already wins over them.
+const envFile = join(root, ".env");
+const settings = existsSync(envFile) ? [`--env-file=${envFile}`] : [];
+const child = spawn(node, [...settings, join(root, "server/supervisor/main.ts"), ...process.argv.slice(2)], {
   cwd: root,
   stdio: ["inherit", "inherit", "inherit", "ipc"],
   env: { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH}` },

@@ -7,6 +7,7 @@ import { Button } from "#app/_ui/button.tsx";
 import { Section } from "#app/_ui/card.tsx";
 import { EmptyState } from "#app/_ui/empty-state.tsx";
 import { meters } from "#app/_ui/meters.ts";
+import { Notice } from "#app/_ui/notice.tsx";
 import { PageHeader } from "#app/_ui/page-header.tsx";
 import { formatMoment } from "#app/_ui/quantity.ts";
 import { Stat } from "#app/_ui/stat.tsx";
@@ -38,6 +39,11 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
           ) : null
         }
       />
+      {month.stoppedBecause === null ? null : (
+        <div className="mb-5">
+          <Notice tone="danger">{month.stoppedBecause}</Notice>
+        </div>
+      )}
       <dl className="mb-5 grid grid-cols-2 divide-line overflow-hidden rounded-lg border bg-surface max-sm:[&>*:nth-child(-n+2)]:border-b sm:grid-cols-4 sm:divide-x">
         {month.lines
           .filter((line) => line.meter !== "storage")

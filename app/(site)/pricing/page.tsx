@@ -14,10 +14,13 @@ export const metadata: Metadata = {
 };
 
 const manners = {
-  stops: ["No card, and never a bill"],
+  stops: [
+    "No card, and never a bill",
+    "At a limit functions stop answering and say why, until the next month; checked every couple of seconds",
+  ],
   billed: [
     "Usage beyond what is included is billed at the prices below",
-    "A spending cap that you set, and that holds",
+    "A spending cap of your own, which comes with payment in a later release",
   ],
 } as const;
 
@@ -62,7 +65,7 @@ export default async function PricingPage() {
               </Button>
             ) : (
               <p className="mt-auto rounded-md bg-sunken px-3 py-2 text-[13px] text-muted">
-                Opens once the operator of this installation has connected Stripe.
+                Not open yet: payment comes with a later release.
               </p>
             )}
           </section>

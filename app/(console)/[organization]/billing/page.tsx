@@ -25,6 +25,11 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
   return (
     <>
       <PageHeader title="Billing" description="What this organization pays for, and what holds it back." />
+      {month.stoppedBecause === null ? null : (
+        <div className="mb-5">
+          <Notice tone="danger">{month.stoppedBecause}</Notice>
+        </div>
+      )}
       <div className="grid gap-5 lg:grid-cols-2">
         <Section title="Plan" actions={<Badge tone="accent">{plan.title}</Badge>}>
           <p className="text-sm">
@@ -65,8 +70,10 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
             <>
               <p className="text-xl font-semibold tracking-tight">$0.00</p>
               <p className="mt-1 text-[13px] text-muted">
-                The {plan.title} plan never bills, whatever is used. Caps of your own, for plans that bill, come with
-                payment in a later release.
+                The {plan.title} plan never bills. When a meter passes what is included, functions answer 402 with the
+                reason until the next month begins. That is checked every couple of seconds, so a burst may run a little
+                past it: reserving before each request, and caps of your own for plans that bill, come with a later
+                release.
               </p>
             </>
           ) : (

@@ -34,6 +34,7 @@ export function UsageReport({ organizationSlug, initial }: { organizationSlug: s
   return (
     <div className="grid gap-5">
       {error ? <Notice tone="danger">Not up to date: {failureOf(error).message}</Notice> : null}
+      {month.stoppedBecause === null ? null : <Notice tone="danger">{month.stoppedBecause}</Notice>}
       <Section
         title="This month"
         className="p-0"
