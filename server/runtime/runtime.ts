@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { hostname } from "node:os";
@@ -6,13 +7,17 @@ import { join } from "node:path";
 import { connect, type Db } from "#server/db/client.ts";
 import type { RuntimeEnv } from "#server/env.ts";
 import { beginEpoch, markDrained } from "#server/metering/ledger.ts";
+import { pruneLogs } from "#server/metering/logs.ts";
+import { HOUR_MS } from "#server/std/clock.ts";
 import { errnoOf, Fault } from "#server/std/fault.ts";
+import { lockFile } from "#server/std/file-lock.ts";
 import type { Log } from "#server/std/log.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { Routes } from "./gateway/routes.ts";
 import { VersionCache } from "./gateway/version-cache.ts";
 import { Health } from "./health.ts";
 import { Fleet } from "./instances/fleet.ts";
+import type { InstanceParts } from "./instances/instance.ts";
 import { watchLimits } from "./instances/limit-watch.ts";
 import { createInternalServer } from "./internal.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
@@ -26,12 +31,15 @@ import { WarmPool } from "./sandbox/warm-pool.ts";
 
 const DRAIN_MS_MAX = 10_000;
 const SHIP_MS_MAX = 10_000;
+/** Once its instance is gone, how long a call may take to see it and to write its END. */
+const END_MS_MAX = 1_000;
+const LOGS_KEPT_MS = 7 * 24 * HOUR_MS;
 
 /** Starts everything of a runtime node, and resolves when it serves. `stop` drains, ships what was counted, and ends. */
 export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop(): Promise<void> }> {
   const db = connect(env.DATABASE_URL, { connectionsMax: 5 });
   const epoch = await beginEpoch(db, { node: hostname(), region: env.REGION });
-  const journalsDir = join(env.DATA_DIR, "journal");
+  const journalsDir = lockJournals(env.DATA_DIR);
   const journal = new Journal(join(journalsDir, String(epoch)), log);
   const shipper = new Shipper(journal, db, epoch, log);
   const logs = new LogShipper(db, epoch, log);
@@ -42,28 +50,16 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   const rules = { allowed: new Set(env.EGRESS_ALLOW) };
   const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) => egressHost({ rules, uid, log }));
   const warmPool = new WarmPool(host, env.WARM_POOL_SIZE, log);
-  const fleet = new Fleet({
-    warmPool,
-    instanceIdleMs: env.INSTANCE_IDLE_MS,
-    log,
-    parts: {
-      journal,
-      onLine: ({ organizationId, functionId, versionId }, line) =>
-        logs.add({ ...line, organizationId, functionId, versionId }),
-    },
-  });
+  const onLine: InstanceParts["onLine"] = ({ organizationId, functionId, versionId }, line) =>
+    logs.add({ ...line, organizationId, functionId, versionId });
+  const fleet = new Fleet({ warmPool, instanceIdleMs: env.INSTANCE_IDLE_MS, log, parts: { journal, onLine } });
   const watch = watchLimits(fleet, log);
   const versions = new VersionCache(db);
   const routes = new Routes({
     db,
     databaseUrl: env.DATABASE_URL,
     log,
-    events: {
-      changed: (retired, serving) => {
-        for (const versionId of retired) fleet.retire(versionId);
-        for (const versionId of serving) fleet.revive(versionId);
-      },
-    },
+    events: { changed: (...ids) => fleet.swap(...ids) },
   });
   await routes.open();
   const health = new Health({ fleet, routes, journal });
@@ -77,6 +73,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
     own: (path, res) => health.answer(path, res),
   });
   const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, routes, health });
+  const pruning = setInterval(() => void prune(db, log), HOUR_MS);
   await listen(gateway, env.GATEWAY_PORT, env.BIND_ADDRESS, "GATEWAY_PORT");
   await listen(internal, env.INTERNAL_PORT, "127.0.0.1", "INTERNAL_PORT");
 
@@ -86,14 +83,32 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
       await drain(gateway);
       internal.close();
       watch.stop();
+      clearInterval(pruning);
       await routes.close();
       await Promise.all([fleet.close(), warmPool.close()]);
+      await journal.settled(END_MS_MAX);
       await journal.close();
       await logs.stop();
       if (await shipper.stop(SHIP_MS_MAX)) await finishEpoch(journal, db, epoch, log);
       await db.$disconnect();
     },
   };
+}
+
+/** Journals have one owner: recovery removes those of lives that are over, and must never take a living one for such. */
+function lockJournals(dataDir: string): string {
+  const dir = join(dataDir, "journal");
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (lockFile(join(dir, "lock"))) return dir;
+  throw new Fault("conflict", `Another runtime uses ${dataDir}. Stop it, or set DATA_DIR to another folder.`);
+}
+
+async function prune(db: Db, log: Log): Promise<void> {
+  try {
+    await pruneLogs(db, new Date(Date.now() - LOGS_KEPT_MS));
+  } catch (error) {
+    log.warn({ err: error }, "old log lines could not be removed; tried again in an hour");
+  }
 }
 
 /** All of this life is in the ledger: its journal may go. */

@@ -1,5 +1,6 @@
 "use client";
 
+import { formText } from "#app/_ui/form-text.ts";
 import { useMutation } from "@tanstack/react-query";
 import { useTRPC } from "#app/_trpc/client.tsx";
 import { failureOf } from "#app/_trpc/failure.ts";
@@ -18,7 +19,7 @@ export function NewOrganizationForm() {
       className="grid gap-4"
       onSubmit={(event) => {
         event.preventDefault();
-        create.mutate({ organization: String(new FormData(event.currentTarget).get("organization") ?? "") });
+        create.mutate({ organization: formText(new FormData(event.currentTarget), "organization") });
       }}
     >
       <Field

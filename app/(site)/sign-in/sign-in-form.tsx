@@ -1,5 +1,6 @@
 "use client";
 
+import { formText } from "#app/_ui/form-text.ts";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "#app/_ui/button.tsx";
@@ -23,7 +24,7 @@ export function SignInForm({ initialFailure, nextPath }: { initialFailure: strin
   });
 
   function send(form: FormData) {
-    const account = { email: String(form.get("email") ?? "").trim(), password: String(form.get("password") ?? "") };
+    const account = { email: formText(form, "email").trim(), password: formText(form, "password") };
     const empty = account.email === "" ? "email" : account.password === "" ? "password" : null;
     setMissing(empty);
     if (empty === null) submit.mutate(account);

@@ -1,5 +1,6 @@
 "use client";
 
+import { formText } from "#app/_ui/form-text.ts";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTRPCClient } from "#app/_trpc/client.tsx";
@@ -17,7 +18,7 @@ export function SignUpForm() {
   const [failure, setFailure] = useState<Failure | null>(null);
   const submit = useMutation({
     async mutationFn(form: FormData) {
-      const text = (name: string) => String(form.get(name) ?? "");
+      const text = (name: string) => formText(form, name);
       const account = { email: text("email"), password: text("password") };
       const { slug } = await api.account.signUp.mutate({
         ...account,

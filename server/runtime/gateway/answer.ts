@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import type { RequestOutcome } from "#server/contract/usage.ts";
 
 /** What the platform answers itself, by the code that callers rely on. */
 const statusOf = {
@@ -49,12 +48,4 @@ export function sendAnswer(res: ServerResponse, requestId: string, answer: Platf
   });
   res.end(body);
   return body.length;
-}
-
-/** The platform's answer for a call that ended badly before anything was sent. */
-export function answerFor(
-  outcome: Exclude<RequestOutcome, "ok" | "client_gone" | "aborted" | "lost">,
-  message: string,
-): PlatformAnswer {
-  return { code: outcome, message };
 }

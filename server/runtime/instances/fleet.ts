@@ -60,15 +60,13 @@ export class Fleet {
     return startError(instance.lastWords(), performance.now() - beganAt >= START_MS_MAX);
   }
 
-  /** Instances of a version that no longer serves end as soon as they have nothing to do. */
-  retire(versionId: string): void {
-    for (const instance of this.#pools.get(versionId)?.instances ?? []) instance.isDraining = true;
-  }
-
-  /** A version serves again. */
-  revive(versionId: string): void {
-    for (const instance of this.#pools.get(versionId)?.instances ?? []) {
-      if (!instance.hasExited) instance.isDraining = false;
+  /** Deployments changed: instances of versions that no longer serve end as soon as they have nothing to do. */
+  swap(retired: readonly string[], serving: readonly string[]): void {
+    for (const versionId of retired) {
+      for (const instance of this.#pools.get(versionId)?.instances ?? []) instance.isDraining = true;
+    }
+    for (const versionId of serving) {
+      for (const instance of this.#pools.get(versionId)?.instances ?? []) instance.isDraining = instance.isEnding;
     }
   }
 

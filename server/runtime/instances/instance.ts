@@ -82,6 +82,11 @@ export class Instance {
     return this.leases.size;
   }
 
+  /** Whether the platform has decided to end it. */
+  get isEnding(): boolean {
+    return this.#endReason !== undefined || this.hasExited;
+  }
+
   /** Whether nothing of a tenant is going on in it. */
   get isIdle(): boolean {
     return this.leases.size === 0 && this.#after.size === 0;
@@ -110,7 +115,11 @@ export class Instance {
     const state = await Promise.race([this.sandbox.exited, alive]);
     if (state === "alive")
       return { outcome: "function_crashed", message: "The function broke off the connection. See its logs." };
-    return describeEnd(this.#endReason, this.#output.lastWords(), this.hasListened);
+    return describeEnd(
+      this.#endReason ?? (state.isOutOfMemory ? "memory_limit" : undefined),
+      this.#output.lastWords(),
+      this.hasListened,
+    );
   }
 
   /** What it printed last, the platform's own lines included: why it did not start. */

@@ -1,5 +1,4 @@
-import { open, stat } from "node:fs/promises";
-import { errnoOf } from "#server/std/fault.ts";
+import { open } from "node:fs/promises";
 import { decodeRecord, type JournalRecord } from "./journal-record.ts";
 import { segmentPath } from "./journal.ts";
 
@@ -37,16 +36,5 @@ async function readChunk(path: string, offset: number): Promise<Buffer> {
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
-  }
-}
-
-/** Whether a segment exists. */
-export async function hasSegment(dir: string, segment: number): Promise<boolean> {
-  try {
-    await stat(segmentPath(dir, segment));
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { closeSync, fdatasync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Log } from "#server/std/log.ts";
 import { errnoOf } from "#server/std/fault.ts";
 import { encodeRecord, type JournalRecord } from "./journal-record.ts";
@@ -10,6 +11,7 @@ const FSYNC_EVERY_MS = 10;
 const START_DELAY_MS = 5;
 const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 500;
+const SETTLE_POLL_MS = 10;
 
 /** The file of a segment; a folder holds one epoch. */
 export function segmentPath(dir: string, segment: number): string {
@@ -34,6 +36,7 @@ export class Journal {
   #startTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #failing = false;
+  #callsOpen = 0;
   /** Called when there is something new to ship. */
   onWritten: () => void = () => undefined;
 
@@ -66,17 +69,25 @@ export class Journal {
   /** A call begins. Written within 5 ms, or with the next record; one START speaks for all that began before it. */
   start(seq: number): void {
     this.#startedSeq = seq;
+    this.#callsOpen += 1;
     this.#startTimer ??= setTimeout(() => this.#writeStart(), START_DELAY_MS);
   }
 
   /** In the kernel's hands when this returns, unless the disk refuses; then it is kept and tried again. */
   append(record: JournalRecord): void {
+    if (record.kind === "end") this.#callsOpen -= 1;
     this.#addStart();
     this.#pending += encodeRecord(record);
     if (!this.#failing) this.#write();
   }
 
-  /** Writes and syncs what is left. */
+  /** Waits until every call that began has its END, or the time is over: then those are lost, and never charged. */
+  async settled(timeMsMax: number): Promise<void> {
+    const deadline = Date.now() + timeMsMax;
+    while (this.#callsOpen > 0 && Date.now() < deadline) await wait(SETTLE_POLL_MS);
+  }
+
+  /** Writes and syncs what is left. Nothing may be appended afterwards. */
   async close(): Promise<void> {
     this.#addStart();
     this.#write();

@@ -1,5 +1,6 @@
 "use client";
 
+import { formText } from "#app/_ui/form-text.ts";
 import { useMutation } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
 import { toast } from "sonner";
@@ -34,7 +35,7 @@ export function RenameForm({
       className="flex max-w-lg flex-wrap items-start gap-3"
       onSubmit={(event) => {
         event.preventDefault();
-        rename.mutate({ organizationSlug, name: String(new FormData(event.currentTarget).get("name") ?? "") });
+        rename.mutate({ organizationSlug, name: formText(new FormData(event.currentTarget), "name") });
       }}
     >
       <div className="min-w-56 flex-1">
