@@ -1,3 +1,4 @@
+import { createLog } from "#server/std/log.ts";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { runtimeReadiness } from "#server/api/runtime-client.ts";
@@ -45,7 +46,7 @@ export async function measureSaveToLive(
   const { database, platform, dir } = parts;
   const tools: DeployTools = {
     db: database.db,
-    readiness: runtimeReadiness(platform.internal),
+    readiness: runtimeReadiness(platform.internal, createLog("bench", "silent")),
     packages: createPackages({ dir: join(dir, "packages"), environment: readNpmEnvironment() }),
   };
   const { functionId, host } = edited;
