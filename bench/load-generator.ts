@@ -5,7 +5,7 @@ import { percentile } from "./percentile.ts";
 /**
  * A process of its own that calls one address over kept-alive connections, each with one request at a time. It speaks
  * just enough HTTP to know where an answer ends: on a machine with two cores, what the generator uses is taken from
- * what it measures (autocannon took 5 times as much, and was then the bottleneck).
+ * what it measures, so it uses little and says how much.
  */
 const HEAD_END = Buffer.from("\r\n\r\n");
 const ANSWERS_MAX = 2_000_000;
@@ -28,7 +28,8 @@ const elapsedS = (performance.now() - beganAt) / 1000;
 const cpu = process.cpuUsage(cpuBefore);
 for (const socket of sockets) socket.destroy();
 
-if (answers === 0) throw new Error(`nothing on port ${order.port} answered with 200; ${errors} answers or connections were other`);
+if (answers === 0)
+  throw new Error(`nothing on port ${order.port} answered with 200; ${errors} answers or connections were other`);
 const measured = latenciesMs.subarray(0, answers);
 const report: LoadReport = {
   answers,

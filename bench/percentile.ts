@@ -1,6 +1,6 @@
 /** The value below which `percent` of the values lie (nearest rank). */
 export function percentile(values: readonly number[] | Float64Array, percent: number): number {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
