@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { memoryBytesBound } from "#server/runtime/sandbox/sandbox.ts";
 import type { Log } from "#server/std/log.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Instance } from "./instance.ts";
@@ -6,9 +7,6 @@ import type { Instance } from "./instance.ts";
 const WATCH_EVERY_MS = 20;
 const MEMORY_EVERY_TICKS = 3;
 const PAGE_BYTES = 4096;
-const MB = 1024 * 1024;
-/** workerd's own private memory beside the function's. */
-const RUNTIME_MB = 48;
 
 /**
  * Holds the limits from outside, as workerd has none: CPU by the kernel's clock, memory by what the process keeps
@@ -50,7 +48,7 @@ function memoryIsOver(instance: Instance): boolean {
     const [, resident = 0, shared = 0] = readFileSync(`/proc/${instance.sandbox.pid}/statm`, "utf8")
       .split(" ")
       .map(Number);
-    return (resident - shared) * PAGE_BYTES > (instance.spec.limits.memoryMbMax + RUNTIME_MB) * MB;
+    return (resident - shared) * PAGE_BYTES > memoryBytesBound(instance.spec.limits);
   } catch {
     return false; // It is gone, and `exited` tells.
   }

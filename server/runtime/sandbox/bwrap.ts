@@ -1,18 +1,23 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { messageOf } from "#server/std/fault.ts";
 import { newId } from "#server/std/id.ts";
+import type { Group, GroupHost } from "./cgroups.ts";
 import { readLines } from "./lines.ts";
 import { listenOnSocket } from "./listen-socket.ts";
-import type { Exit, Sandbox, SandboxHost } from "./sandbox.ts";
+import type { ResourceBounds } from "./rlimits.ts";
+import { memoryBytesBound, type Exit, type Sandbox, type SandboxHost } from "./sandbox.ts";
 import { encodeWorkerConfig, OUT_SOCKET, SOCKET_NAME } from "./worker-config.ts";
 
 /** Descriptors of the child, by number. */
 const FD_LISTEN = 3;
 const FD_INFO = 4;
 const FD_CONTROL = 5;
+const FD_SECCOMP = 6;
 const REAP_MS_MAX = 2_000;
 
 export type BwrapOptions = {
@@ -24,6 +29,10 @@ export type BwrapOptions = {
   socketDir: string;
   /** Whom the process is on the host. Undefined: who we are, when that isn't root. */
   uid: number | undefined;
+  /** A file with the program of allowed system calls. */
+  seccompPath: string;
+  groups: GroupHost;
+  bounds: ResourceBounds;
   /** Opens the platform's end of a sandbox's out socket before the sandbox starts. */
   openOutSocket(path: string): Promise<{ close(): Promise<void> }>;
 };
@@ -39,20 +48,32 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
   const outSocketPath = join(options.socketDir, `${name}.out`);
   const out = await options.openOutSocket(outSocketPath);
   const listener = listenOnSocket(inSocketPath);
-  const child = spawn("bwrap", walls(options, outSocketPath), {
-    stdio: ["pipe", "pipe", "pipe", listener.fd, "pipe", "pipe"],
+  const group = options.groups.create(name);
+  const seccompFd = openSync(options.seccompPath, "r"); // bwrap reads it to its end, so each start needs one of its own
+  const { program, args } = options.bounds.wrap("bwrap", walls(options, outSocketPath));
+  const child = spawn(program, args, {
+    stdio: ["pipe", "pipe", "pipe", listener.fd, "pipe", "pipe", seccompFd],
     env: { NODE_ENV: "production", PATH: "/usr/local/bin:/usr/bin:/bin" },
     // setgroups too: libuv drops supplementary groups with the uid.
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
-  listener.close(); // the child has its own copy
-  const exited = exitOf(child);
+  listener.close(); // the child has its own copy, and of the next
+  closeSync(seccompFd);
+  const exited = exitOf(child, group);
   const listening = Promise.race([once(readable(child, FD_CONTROL), "data").then(() => "listening" as const), exited]);
   const cleanUp = exited.then(async () => {
     await out.close();
     await Promise.all([rm(inSocketPath, { force: true }), rm(outSocketPath, { force: true })]);
   });
   const pid = await childPid(child, exited);
+  // The process has no code of a tenant's yet, so there is no time in which these don't hold.
+  try {
+    if (!options.bounds.apply(pid)) throw new Error("its resource limits could not be set");
+    group.add(pid);
+  } catch (error) {
+    killHard(pid);
+    throw new Error(`the sandbox did not start: ${messageOf(error)}`, { cause: error });
+  }
   child.stdin?.on("error", () => undefined); // EPIPE: it died before it was configured; `exited` says so
   return {
     pid,
@@ -61,7 +82,10 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
     output: [readable(child, 1), readable(child, 2)],
     listening,
     exited,
-    configure: (spec) => void child.stdin?.end(encodeWorkerConfig(spec)),
+    configure(spec) {
+      group.bound({ memoryBytesMax: memoryBytesBound(spec.limits) });
+      child.stdin?.end(encodeWorkerConfig(spec));
+    },
     async kill() {
       killHard(pid);
       // bwrap reaps it and ends too. Killed first, it would leave a zombie where nobody reaps orphans.
@@ -81,6 +105,8 @@ function walls({ libraryPaths, workerdPath }: BwrapOptions, outSocketPath: strin
     "--clearenv",
     "--cap-drop",
     "ALL",
+    "--seccomp",
+    String(FD_SECCOMP),
     "--info-fd",
     String(FD_INFO),
     ...libraryPaths.flatMap((path) => ["--ro-bind", path, path]),
@@ -134,10 +160,16 @@ function readable(child: ChildProcess, fd: number): Readable {
   throw new Error(`descriptor ${fd} of the sandbox is not readable`);
 }
 
-function exitOf(child: ChildProcess): Promise<Exit> {
+function exitOf(child: ChildProcess, group: Group): Promise<Exit> {
   return new Promise((resolve, reject) => {
-    child.once("exit", (code, signal) => resolve({ code, signal }));
-    child.once("error", reject);
+    child.once("exit", (code, signal) => {
+      resolve({ code, signal, isOutOfMemory: group.oomKills() > 0 });
+      group.remove();
+    });
+    child.once("error", (error) => {
+      group.remove();
+      reject(error);
+    });
   });
 }
 

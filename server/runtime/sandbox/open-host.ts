@@ -7,6 +7,7 @@ import { makeRunDir, reachableFile } from "#server/runtime/run-dir.ts";
 import { bwrapHost, type BwrapOptions } from "./bwrap.ts";
 import { openGroups, type GroupHost } from "./cgroups.ts";
 import { librariesOf } from "./libraries.ts";
+import { resourceBounds } from "./rlimits.ts";
 import type { SandboxHost } from "./sandbox.ts";
 import { seccompProgram, type Architecture } from "./seccomp.ts";
 
@@ -37,6 +38,7 @@ export async function openSandboxHost(
     socketDir,
     seccompPath: writeSeccompProgram(runDir),
     groups: hostGroups(),
+    bounds: resourceBounds(),
     uid,
     openOutSocket: openOutSocket(uid),
   });

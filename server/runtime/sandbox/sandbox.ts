@@ -1,8 +1,18 @@
 import type { Readable } from "node:stream";
+import type { FunctionLimits } from "#server/contract/limits.ts";
 import type { VersionSpec } from "#server/contract/prepare.ts";
 
-/** How a sandboxed process ended. */
-export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+/** How a sandboxed process ended. `isOutOfMemory`: the kernel says that it ended it for its group's memory. */
+export type Exit = { code: number | null; signal: NodeJS.Signals | null; isOutOfMemory: boolean };
+
+const MB = 1024 * 1024;
+/** workerd's own private memory beside the function's. */
+const RUNTIME_MB = 48;
+
+/** What a sandbox may hold, its runtime included, when the function may hold `memoryMbMax`. */
+export function memoryBytesBound({ memoryMbMax }: FunctionLimits): number {
+  return (memoryMbMax + RUNTIME_MB) * MB;
+}
 
 /** One sandboxed process of the function runtime, not yet given a function. */
 export interface Sandbox {
