@@ -12,6 +12,8 @@ export type ChildSpec = {
   name: string;
   script: string;
   env: NodeJS.ProcessEnv;
+  /** Whether it starts again when a file that it has loaded changes: for development. */
+  watches: boolean;
   /** The line on its standard output that says that it serves. */
   readyLine: string;
   say(text: string): void;
@@ -30,9 +32,9 @@ export class Child {
 
   /** Resolves when it serves; a process that ends before it did is a fault, with what it said on standard error. */
   async start(): Promise<void> {
-    const { name, script, env, readyLine } = this.#spec;
+    const { name, script, env, readyLine, watches } = this.#spec;
     // Standard input is its lifeline: the pipe ends when we do.
-    const child = spawn(process.execPath, [script], {
+    const child = spawn(process.execPath, [...(watches ? ["--watch", "--watch-preserve-output"] : []), script], {
       env: { ...env, SLUICE_LIFELINE: "1" },
       stdio: ["pipe", "pipe", "inherit"],
     });

@@ -104,7 +104,15 @@ async function startChildren(
     DATABASE_URL: databaseUrl,
   };
   const child = (name: string): Child =>
-    new Child({ name, script: join(root, `server/${name}/main.ts`), env: childEnv, readyLine: `${name} ready`, say });
+    new Child({
+      name,
+      script: join(root, `server/${name}/main.ts`),
+      env: childEnv,
+      // The console reloads by itself: Next does it.
+      watches: env.NODE_ENV === "development" && name === "runtime",
+      readyLine: `${name} ready`,
+      say,
+    });
   const children = [child("runtime"), child("console")];
   stops.push(async () => void (await Promise.all(children.map((one) => one.stop()))));
   say("starting runtime and console…");
