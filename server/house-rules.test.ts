@@ -1,12 +1,17 @@
 import { readFileSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { z } from "zod";
 
 const root = join(import.meta.dirname, "..");
 const rooms = "{app,server,bench,e2e,scripts,prisma,.ci}/**/*.{ts,tsx,mjs}";
 const ours = globSync([rooms, "*.{ts,mjs}"], { cwd: root }).filter(
   (path) => !/(^|\/)(generated|node_modules)\//.test(path),
 );
+
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const packages = z.record(z.string(), z.string());
+const manifest = z.object({ dependencies: packages, optionalDependencies: packages, devDependencies: packages });
 
 /** Names that hold anything say nothing: the thing belongs to a room that is missing. */
 const emptyNames = /(^|\/)(index|utils|helpers|types)\.(ts|tsx|mjs)$/;
@@ -34,7 +39,14 @@ test("the environment is read in one file", () => {
   expect(readers).toEqual([]);
 });
 
+test("every package is weighed in docs/decisions/0009", () => {
+  const { dependencies, optionalDependencies, devDependencies } = manifest.parse(JSON.parse(read("package.json")));
+  const record = read("docs/decisions/0009-dependencies.md");
+  const names = Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies });
+  expect(names.filter((name) => !record.includes(`| \`${name}\` |`))).toEqual([]);
+});
+
 /** A text that names process.env, as the bundler's define does, reads nothing. */
 function readsEnvironment(path: string): boolean {
-  return /(?<!["'`])\bprocess\.env\b/.test(readFileSync(join(root, path), "utf8").replace(/^\s*(\/\/|\/?\*).*$/gm, ""));
+  return /(?<!["'`])\bprocess\.env\b/.test(read(path).replace(/^\s*(\/\/|\/?\*).*$/gm, ""));
 }
