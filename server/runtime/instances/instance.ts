@@ -12,6 +12,11 @@ export type EndReason = "cpu_limit" | "memory_limit" | "idle" | "replaced" | "sh
 
 /** How long work given to waitUntil may go on after the answer, as on Cloudflare. */
 const WAIT_UNTIL_MS_MAX = 30_000;
+/**
+ * The word that a request waits comes from the tenant's isolate, and may be forged without end (docs/decisions/0004): past
+ * this many at a time it is not heard, and what such work uses is shared among the others or charged as background.
+ */
+const WAITING_MAX = 1_000;
 /** Code outside of handlers may take this long. */
 export const START_MS_MAX = 10_000;
 const OUT_OF_HEAP = "JavaScript heap out of memory";
@@ -156,6 +161,7 @@ export class Instance {
       this.#endAfter(requestId);
       return;
     }
+    if (this.#waiting.size >= WAITING_MAX) return;
     this.#waiting.add(requestId);
     const isOpen = [...this.leases].some((lease) => lease.requestId === requestId);
     if (!isOpen) this.#beginAfter(requestId);

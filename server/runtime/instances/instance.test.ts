@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { defaultLimits } from "#server/contract/limits.ts";
+import { Journal } from "#server/runtime/meter/journal.ts";
+import { CONTROL_MARK } from "#server/runtime/sandbox/guest.ts";
+import type { Sandbox } from "#server/runtime/sandbox/sandbox.ts";
+import { eventually } from "#server/runtime/test-runtime.ts";
+import { createLog } from "#server/std/log.ts";
+import { Instance } from "./instance.ts";
+
+test("a tenant that claims waits without end is heard for a bounded number, so that it can't slow the gateway", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "sluice-instance-"));
+  const journal = new Journal(join(dir, "1"), createLog("test", "silent"));
+  const printed = new PassThrough();
+  const sandbox = sandboxThatPrints(printed);
+  const instance = new Instance(spec, sandbox, { journal, onLine: () => undefined });
+  for (let id = 0; id < 5_000; id += 1) printed.write(said(`wait req_${id}`));
+  printed.write(said("wait req_last"));
+  const inFlight = await eventually(
+    async () => instance.cpu.inFlight,
+    (count) => count >= 1_000,
+  );
+  expect(inFlight).toBe(1_000);
+  for (let id = 0; id < 5_000; id += 1) printed.write(said(`done req_${id}`));
+  await eventually(
+    async () => instance.cpu.inFlight,
+    (count) => count === 0,
+  );
+  expect(instance.cpu.inFlight).toBe(0);
+  await instance.end("shutdown");
+  await journal.close();
+  await rm(dir, { recursive: true });
+});
+
+const spec = {
+  versionId: "ver_1",
+  functionId: "fn_1",
+  organizationId: "org_1",
+  number: 1,
+  bundle: "",
+  compatibilityDate: "2026-11-01",
+  limits: defaultLimits,
+} as const;
+
+const said = (word: string) => `${JSON.stringify({ timestamp: 0, level: "log", message: `${CONTROL_MARK}${word}` })}\n`;
+
+/** This test's own process stands for the sandbox's: it has a CPU clock. */
+function sandboxThatPrints(output: PassThrough): Sandbox {
+  const { promise: exited, resolve: exit } = Promise.withResolvers<Awaited<Sandbox["exited"]>>();
+  return {
+    pid: process.pid,
+    inSocketPath: "/nowhere",
+    outSocketPath: "/nowhere",
+    output: [output],
+    listening: Promise.resolve("listening"),
+    exited,
+    configure: () => undefined,
+    kill: async () => exit({ code: 0, signal: null, isOutOfMemory: false }),
+  };
+}
