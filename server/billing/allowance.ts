@@ -12,6 +12,9 @@ const LOCK_KEY = 7_120_524_001n;
 /** An hour's usage begins at its start, and a request that came in one hour may be counted in the next: so far back is looked. */
 const LATE_MS = 2 * HOUR_MS;
 
+/** Many organizations take a while; the default of 5 s would give up on a look that is only long. */
+const LOOK_MS_MAX = 60_000;
+
 /** The meters that stop a plan as they are used; what is stored stops nothing, it is refused when it is to be stored. */
 type StoppingMeter = Exclude<Meter, "storage">;
 const stoppingMeters = ["requests", "cpu", "egress"] as const satisfies readonly StoppingMeter[];
@@ -37,16 +40,19 @@ export async function updateAllowances(
 ): Promise<{ stopped: string[]; opened: string[] } | undefined> {
   const now = new Date(tools.clock.nowMs());
   const version = currentPriceVersion(now);
-  return tools.db.$transaction(async (tx) => {
-    const [lock] = await tx.$queryRaw<{ taken: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LOCK_KEY}) AS taken`;
-    if (lock?.taken !== true) return undefined;
-    const changed = await findChanged(tx, { now, since, version });
-    if (changed.length > 0)
-      await writeVerdicts(tx, changed, (look) => (look.isOver ? reasonFor(look, version, now) : ""));
-    const idsOf = (isOver: boolean) =>
-      changed.filter((look) => look.isOver === isOver).map((look) => look.organizationId);
-    return { stopped: idsOf(true), opened: idsOf(false) };
-  });
+  return tools.db.$transaction(
+    async (tx) => {
+      const [lock] = await tx.$queryRaw<{ taken: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LOCK_KEY}) AS taken`;
+      if (lock?.taken !== true) return undefined;
+      const changed = await findChanged(tx, { now, since, version });
+      if (changed.length > 0)
+        await writeVerdicts(tx, changed, (look) => (look.isOver ? reasonFor(look, version, now) : ""));
+      const idsOf = (isOver: boolean) =>
+        changed.filter((look) => look.isOver === isOver).map((look) => look.organizationId);
+      return { stopped: idsOf(true), opened: idsOf(false) };
+    },
+    { timeout: LOOK_MS_MAX },
+  );
 }
 
 /** The verdict that stands, as the gateway tells it to callers; null while the organization may use more. */
@@ -55,7 +61,11 @@ export async function stoppedBecause(db: Db, organizationId: Id<"organization">)
   return allowance?.state === "stopped" ? allowance.reason : null;
 }
 
-/** Organizations whose verdict is not the one that stands, in one query whatever their number. */
+/**
+ * Organizations whose verdict is not the one that stands, in one query whatever their number. The laterals and the
+ * materialized candidates make it walk the counters' key, organization by organization: else all of the month's rows
+ * would be read each time.
+ */
 async function findChanged(tx: Tx, at: { now: Date; since: Date; version: PriceVersion }): Promise<Look[]> {
   const month = monthStart(at.now);
   const lookFrom = new Date(Math.max(month.getTime(), at.since.getTime() - LATE_MS));
@@ -65,18 +75,25 @@ async function findChanged(tx: Tx, at: { now: Date; since: Date; version: PriceV
     WITH plan AS (
       SELECT * FROM unnest(${stops.map((plan) => plan.name)}::plan_name[], ${included("requests")}::numeric[],
                            ${included("cpu")}::numeric[], ${included("egress")}::numeric[]) AS t(name, requests, cpu, egress)
-    ), candidate AS (
-      SELECT organization_id FROM usage_hour WHERE hour_at >= ${lookFrom} AND hour_at < ${nextMonthStart(at.now)}
+    ), candidate AS MATERIALIZED (
+      SELECT organization.id FROM plan JOIN organization ON organization.plan = plan.name
+      CROSS JOIN LATERAL (
+        SELECT 1 FROM usage_hour AS hour
+        WHERE hour.organization_id = organization.id AND hour.hour_at >= ${lookFrom} AND hour.hour_at < ${nextMonthStart(at.now)}
+        LIMIT 1
+      ) AS recent
       UNION
       SELECT organization_id FROM allowance WHERE state = 'stopped'
     ), used AS (
-      SELECT organization.id, organization.plan,
-             coalesce(sum(hour.requests), 0) AS requests, coalesce(sum(hour.cpu_ns), 0) AS cpu, coalesce(sum(hour.egress_bytes), 0) AS egress
+      SELECT organization.id, organization.plan, month.requests, month.cpu, month.egress
       FROM candidate
-      JOIN organization ON organization.id = candidate.organization_id
-      LEFT JOIN usage_hour AS hour ON hour.organization_id = organization.id
-        AND hour.hour_at >= ${month} AND hour.hour_at < ${nextMonthStart(at.now)}
-      GROUP BY organization.id
+      CROSS JOIN LATERAL (
+        SELECT coalesce(sum(hour.requests), 0) AS requests, coalesce(sum(hour.cpu_ns), 0) AS cpu,
+               coalesce(sum(hour.egress_bytes), 0) AS egress
+        FROM usage_hour AS hour
+        WHERE hour.organization_id = candidate.id AND hour.hour_at >= ${month} AND hour.hour_at < ${nextMonthStart(at.now)}
+      ) AS month
+      JOIN organization ON organization.id = candidate.id
     ), verdict AS (
       SELECT used.*, coalesce(used.requests > plan.requests OR used.cpu > plan.cpu OR used.egress > plan.egress, false) AS is_over
       FROM used LEFT JOIN plan ON plan.name = used.plan
