@@ -1,14 +1,17 @@
 import type { ServerResponse } from "node:http";
 import type { Fleet } from "./instances/fleet.ts";
 import type { Routes } from "./gateway/routes.ts";
+import type { EgressTotals } from "./platform/egress-budget.ts";
 import type { Journal } from "./meter/journal.ts";
+
+type HealthParts = { fleet: Fleet; routes: Routes; journal: Journal; totals: EgressTotals };
 
 /** Alive, ready, and the numbers of this process. */
 export class Health {
-  readonly #parts: { fleet: Fleet; routes: Routes; journal: Journal };
+  readonly #parts: HealthParts;
   #isStopping = false;
 
-  constructor(parts: { fleet: Fleet; routes: Routes; journal: Journal }) {
+  constructor(parts: HealthParts) {
     this.#parts = parts;
   }
 
@@ -34,6 +37,7 @@ export class Health {
   /** Prometheus' text format. */
   metrics(): string {
     const instances = [...this.#parts.fleet.instances()];
+    const { totals } = this.#parts;
     const inFlight = instances.reduce((sum, instance) => sum + instance.inFlight, 0);
     return [
       gauge("sluice_instances", "Sandboxed processes that run a function", instances.length),
@@ -41,6 +45,10 @@ export class Health {
       gauge("sluice_functions", "Functions that are deployed", this.#parts.routes.size),
       gauge("sluice_journal_seq", "Last number given to a counted fact", this.#parts.journal.lastSeq),
       gauge("sluice_resident_bytes", "Memory of the gateway process", process.memoryUsage.rss()),
+      counter("sluice_outgoing_sent_bytes_total", "Bytes that functions sent out", totals.sentBytes),
+      counter("sluice_outgoing_received_bytes_total", "Bytes that functions fetched", totals.receivedBytes),
+      counter("sluice_outgoing_exchanges_total", "Requests and connections that functions made", totals.exchanges),
+      counter("sluice_outgoing_refused_total", "Of those, refused because too many ran at once", totals.refused),
     ].join("");
   }
 
@@ -55,4 +63,8 @@ export class Health {
 
 function gauge(name: string, help: string, value: number): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`;
+}
+
+function counter(name: string, help: string, value: number): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${value}\n`;
 }

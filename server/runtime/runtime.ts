@@ -25,6 +25,8 @@ import { Journal } from "./meter/journal.ts";
 import { recoverJournals } from "./meter/recovery.ts";
 import { Shipper } from "./meter/shipper.ts";
 import { egressHost } from "./platform/egress.ts";
+import type { EgressTotals } from "./platform/egress-budget.ts";
+import { machineRules } from "./platform/egress-rules.ts";
 import { runDirFor } from "./run-dir.ts";
 import { openSandboxHost } from "./sandbox/open-host.ts";
 import { WarmPool } from "./sandbox/warm-pool.ts";
@@ -47,8 +49,11 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
     log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again"),
   );
 
-  const rules = { allowed: new Set(env.EGRESS_ALLOW) };
-  const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) => egressHost({ rules, uid, log }));
+  const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
+  const rules = machineRules(env.EGRESS_ALLOW);
+  const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) =>
+    egressHost({ rules, uid, log, totals }),
+  );
   const warmPool = new WarmPool(host, env.WARM_POOL_SIZE, log);
   const onLine: InstanceParts["onLine"] = ({ organizationId, functionId, versionId }, line) =>
     logs.add({ ...line, organizationId, functionId, versionId });
@@ -62,7 +67,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
     events: { changed: (...ids) => fleet.swap(...ids) },
   });
   await routes.open();
-  const health = new Health({ fleet, routes, journal });
+  const health = new Health({ fleet, routes, journal, totals });
   const gateway = createGateway({
     routes,
     versions,

@@ -1,46 +1,30 @@
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
-import { request as httpsRequest } from "node:https";
 import { chmod, chown } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Log } from "#server/std/log.ts";
-import { lookupPublic, type EgressRules } from "./egress-rules.ts";
+import { EgressBudget, EXCHANGE_MS_MAX, type EgressTotals, type Exchange } from "./egress-budget.ts";
+import { passFetch } from "./egress-fetch.ts";
+import type { EgressRules } from "./egress-rules.ts";
+import { passTcp, passWebSocket, refuseSocket } from "./egress-tunnel.ts";
 
-const CONNECT_MS_MAX = 10_000;
-const REQUEST_MS_MAX = 300_000;
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+/** The request line and headers of one fetch; workerd's own clients send no more than this. */
+const HEADER_BYTES_MAX = 64 * 1024;
+/** More than an instance may have exchanges, since some wait and some are kept alive. */
+const CONNECTIONS_MAX = 1_024;
 
-export type EgressOptions = { rules: EgressRules; uid: number | undefined; log: Log };
+export type EgressOptions = { rules: EgressRules; uid: number | undefined; log: Log; totals: EgressTotals };
+
+/** What an exchange needs: the rules, and the place that was taken for it. */
+export type Passing = { rules: EgressRules; log: Log; exchange: Exchange };
 
 /**
- * The platform's end of an instance's out socket. workerd sends each fetch as a proxy request with the whole URL; the
- * platform resolves the name once, refuses what is not public, connects to that very address, and does the TLS. Redirects
- * are followed inside workerd, so each hop comes here again.
+ * The platform's end of an instance's out socket. workerd sends each fetch as a proxy request with the whole URL, and each
+ * TCP connection as a CONNECT; the platform resolves the name once, refuses what is not public, connects to that very
+ * address, and does the TLS of fetches. Redirects are followed inside workerd, so each hop comes here again.
  */
 export function egressHost(options: EgressOptions): (path: string) => Promise<{ close(): Promise<void> }> {
   return async (path) => {
-    const server = createServer(
-      { requireHostHeader: false, requestTimeout: REQUEST_MS_MAX },
-      (req, res) => void pass(options, req, res),
-    );
-    server.on("connect", (_req, socket) => refuseSocket(socket, "403 Forbidden"));
-    server.on(
-      "upgrade",
-      (req: IncomingMessage, socket: Duplex, head: Buffer) => void passUpgrade(options, req, socket, head),
-    );
+    const server = egressServer(options);
     await listen(server, path);
     if (options.uid !== undefined) await chown(path, options.uid, options.uid);
     await chmod(path, 0o600);
@@ -54,118 +38,61 @@ export function egressHost(options: EgressOptions): (path: string) => Promise<{ 
   };
 }
 
+/** The server of one instance, with a budget of its own. */
+export function egressServer({ rules, log, totals }: Omit<EgressOptions, "uid">): Server {
+  const budget = new EgressBudget(totals);
+  const server = createServer({
+    requireHostHeader: false,
+    requestTimeout: EXCHANGE_MS_MAX,
+    maxHeaderSize: HEADER_BYTES_MAX,
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  // Tunnels leave the server's list of connections, so they are ended here.
+  const tunnels = new Set<Duplex>();
+  const withPlace = async (
+    socket: Duplex,
+    busy: () => void,
+    pass: (passing: Passing) => Promise<void>,
+  ): Promise<void> => {
+    const exchange = await budget.take();
+    if (!exchange) return busy();
+    if (socket.destroyed) return exchange.end();
+    try {
+      await pass({ rules, log, exchange });
+    } catch (error) {
+      // Whatever a function or a far server sends, it breaks its own connection at most.
+      log.debug({ err: error }, "an outgoing exchange broke");
+      exchange.end();
+      socket.destroy();
+    }
+  };
+  server.on("request", (req, res) => {
+    const busy = (): void => void res.writeHead(429, { "retry-after": "1", "content-length": 0 }).end();
+    void withPlace(req.socket, busy, (passing) => passFetch(passing, req, res));
+  });
+  const tunnel = (pass: (passing: Passing, req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>) => {
+    return (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      tunnels.add(socket);
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => tunnels.delete(socket));
+      void withPlace(
+        socket,
+        () => refuseSocket(socket, "429 Too Many Requests"),
+        (passing) => pass(passing, req, socket, head),
+      );
+    };
+  };
+  server.on("connect", tunnel(passTcp));
+  server.on("upgrade", tunnel(passWebSocket));
+  server.on("close", () => {
+    for (const socket of tunnels) socket.destroy();
+  });
+  return server;
+}
+
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(path, resolve);
   });
-}
-
-async function pass({ rules, log }: EgressOptions, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const url = parseTarget(req);
-  if (!url) return refuse(res, 400, "Only http and https can be fetched.");
-  const found = await lookupPublic(url, rules);
-  if (found.kind === "refused") return refuse(res, found.status, found.message);
-  const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-  const outgoing = send({
-    ...connectionTo(url, found.address),
-    method: req.method,
-    path: url.pathname + url.search,
-    headers: outgoingHeaders(req, url),
-    timeout: CONNECT_MS_MAX,
-  });
-  outgoing.on("socket", (socket) => socket.once("connect", () => outgoing.setTimeout(REQUEST_MS_MAX)));
-  outgoing.on("timeout", () => outgoing.destroy(new Error("it did not answer in time")));
-  outgoing.on("error", (error) => {
-    log.debug({ err: error, host: url.host }, "an outgoing request failed");
-    if (res.headersSent) res.destroy();
-    else refuse(res, 502, `The fetch of ${url.host} failed: ${error.message}`);
-  });
-  outgoing.on("response", (answer) => {
-    res.writeHead(answer.statusCode ?? 502, answer.statusMessage, withoutHopByHop(answer.rawHeaders));
-    answer.on("error", () => res.destroy());
-    answer.pipe(res);
-  });
-  res.on("close", () => outgoing.destroy());
-  req.pipe(outgoing);
-}
-
-async function passUpgrade(
-  { rules }: EgressOptions,
-  req: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): Promise<void> {
-  socket.on("error", () => socket.destroy());
-  const url = parseTarget(req);
-  if (!url) return refuseSocket(socket, "400 Bad Request");
-  const found = await lookupPublic(url, rules);
-  if (found.kind === "refused") return refuseSocket(socket, "403 Forbidden");
-  const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-  const headers = [...outgoingHeaders(req, url), "connection", "Upgrade", "upgrade", "websocket"];
-  const outgoing = send({
-    ...connectionTo(url, found.address),
-    method: "GET",
-    path: url.pathname + url.search,
-    headers,
-    timeout: CONNECT_MS_MAX,
-  });
-  outgoing.on("error", () => refuseSocket(socket, "502 Bad Gateway"));
-  outgoing.on("timeout", () => outgoing.destroy(new Error("no handshake in time")));
-  outgoing.on("response", () => refuseSocket(socket, "502 Bad Gateway"));
-  outgoing.on("upgrade", (answer, remote, remoteHead) => {
-    const raw = withoutHopByHop(answer.rawHeaders);
-    const lines = ["HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket"];
-    for (let i = 0; i < raw.length; i += 2) lines.push(`${raw[i]}: ${raw[i + 1]}`);
-    socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
-    if (remoteHead.length > 0) socket.write(remoteHead);
-    if (head.length > 0) remote.write(head);
-    remote.on("error", () => socket.destroy());
-    socket.on("close", () => remote.destroy());
-    remote.on("close", () => socket.destroy());
-    remote.pipe(socket).pipe(remote);
-  });
-  outgoing.end();
-}
-
-/** workerd's request line holds the whole URL, its scheme included, though the socket is plain. */
-function parseTarget(req: IncomingMessage): URL | undefined {
-  const url = URL.parse(req.url ?? "");
-  return url && (url.protocol === "http:" || url.protocol === "https:") ? url : undefined;
-}
-
-/** The address that was checked, under the name that was asked for: a second look-up could answer otherwise. */
-function connectionTo(url: URL, address: string) {
-  const name = url.hostname.replace(/^\[|\]$/g, "");
-  return {
-    host: address,
-    port: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
-    servername: name,
-    setHost: false,
-    agent: false,
-  } as const;
-}
-
-function outgoingHeaders(req: IncomingMessage, url: URL): string[] {
-  const headers = withoutHopByHop(req.rawHeaders);
-  return req.headers.host === undefined ? ["host", url.host, ...headers] : headers;
-}
-
-function withoutHopByHop(raw: readonly string[]): string[] {
-  const headers: string[] = [];
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] ?? "";
-    if (!HOP_BY_HOP.has(name.toLowerCase())) headers.push(name, raw[i + 1] ?? "");
-  }
-  return headers;
-}
-
-function refuse(res: ServerResponse, status: number, message: string): void {
-  const body = JSON.stringify({ error: { code: "egress_refused", message } });
-  res.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
-  res.end(body);
-}
-
-function refuseSocket(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
 }

@@ -69,7 +69,7 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
   // The process has no code of a tenant's yet, so there is no time in which these don't hold.
   try {
     if (!options.bounds.apply(pid)) throw new Error("its resource limits could not be set");
-    group.add(pid);
+    await group.add(pid);
   } catch (error) {
     killHard(pid);
     throw new Error(`the sandbox did not start: ${messageOf(error)}`, { cause: error });

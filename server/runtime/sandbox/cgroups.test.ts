@@ -20,12 +20,12 @@ function fakeMount(...files: string[]): string {
 
 const nobodyElse = { pid: 42, isAlive: () => true };
 
-test("with version 2 at the root, all three controllers are handed down and the bounds written", () => {
+test("with version 2 at the root, all three controllers are handed down and the bounds written", async () => {
   const mountDir = fakeMount("cgroup.subtree_control");
   const groups = openGroups({ mountDir, ownGroups: "0::/\n", ...nobodyElse });
   expect(groups.controllers).toEqual(["memory", "cpu", "pids"]);
   const group = groups.create("one");
-  group.add(77);
+  await group.add(77);
   group.bound({ memoryBytesMax: 1234 });
   const read = (file: string) => readFileSync(join(mountDir, "sluice-42", "one", file), "utf8");
   expect([read("cgroup.procs"), read("memory.max"), read("pids.max"), read("cpu.weight")]).toEqual([
@@ -59,10 +59,10 @@ test("a group that something else put this process into is neither left nor divi
   ).toEqual([]);
 });
 
-test("no cgroups mounted at all is no error", () => {
+test("no cgroups mounted at all is no error", async () => {
   const groups = openGroups({ mountDir: "/nowhere", ownGroups: "0::/\n", ...nobodyElse });
   const group = groups.create("one");
-  group.add(1);
+  await group.add(1);
   group.bound({ memoryBytesMax: 1 });
   group.remove();
   expect([groups.controllers, group.oomKills()]).toEqual([[], 0]);
@@ -90,7 +90,7 @@ describe.runIf(canBoundTasks)("on this machine", () => {
     });
     let said = "";
     shell.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
-    group.add(shell.pid ?? 0);
+    await group.add(shell.pid ?? 0);
     shell.stdin.end("go\n");
     await once(shell, "exit");
     expect(said.toLowerCase()).toContain("cannot fork");

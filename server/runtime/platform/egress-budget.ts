@@ -1,0 +1,88 @@
+/** Exchanges (requests, WebSockets, TCP connections) of one instance at once, and how many more may wait for their turn. */
+export const EXCHANGES_MAX = 64;
+const WAITING_MAX = 256;
+const WAIT_MS_MAX = 10_000;
+/** An exchange as a whole, however slowly its body comes or goes. Tunnels end when they are idle instead. */
+export const EXCHANGE_MS_MAX = 300_000;
+/** Bytes of one exchange, both ways together. */
+const EXCHANGE_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** What has left and come in through the platform, of all instances. */
+export type EgressTotals = { sentBytes: number; receivedBytes: number; exchanges: number; refused: number };
+
+/** What one instance sends and receives, and how much of it at once. */
+export class EgressBudget {
+  readonly #totals: EgressTotals;
+  #running = 0;
+  readonly #waiting: { enter(): void; giveUp: NodeJS.Timeout }[] = [];
+  sentBytes = 0;
+  receivedBytes = 0;
+
+  constructor(totals: EgressTotals) {
+    this.#totals = totals;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** A place for one exchange, at once or when one is free; undefined when too many wait already, or for too long. */
+  async take(): Promise<Exchange | undefined> {
+    if (this.#running < EXCHANGES_MAX) this.#running += 1;
+    else if (!(await this.#wait())) {
+      this.#totals.refused += 1;
+      return undefined;
+    }
+    this.#totals.exchanges += 1;
+    let isOver = false;
+    let bytes = 0;
+    const count = (length: number): boolean => (bytes += length) <= EXCHANGE_BYTES_MAX;
+    return {
+      sent: (length) => {
+        this.sentBytes += length;
+        this.#totals.sentBytes += length;
+        return count(length);
+      },
+      received: (length) => {
+        this.receivedBytes += length;
+        this.#totals.receivedBytes += length;
+        return count(length);
+      },
+      end: () => {
+        if (isOver) return;
+        isOver = true;
+        this.#handOver();
+      },
+    };
+  }
+
+  #wait(): Promise<boolean> {
+    if (this.#waiting.length >= WAITING_MAX) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const giveUp = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        resolve(false);
+      }, WAIT_MS_MAX);
+      const waiter = { enter: () => resolve(true), giveUp };
+      this.#waiting.push(waiter);
+    });
+  }
+
+  /** The place goes to who waits longest, without being free in between. */
+  #handOver(): void {
+    const next = this.#waiting.shift();
+    if (!next) {
+      this.#running -= 1;
+      return;
+    }
+    clearTimeout(next.giveUp);
+    next.enter();
+  }
+}
+
+export type Exchange = {
+  /** Counts bytes; false once the exchange has had all that it may. */
+  sent: (length: number) => boolean;
+  received: (length: number) => boolean;
+  end: () => void;
+};
