@@ -6,6 +6,17 @@ import { readLines } from "#server/runtime/sandbox/lines.ts";
 
 const MESSAGE_CHARACTERS_MAX = 8_192;
 const LINES_PER_REQUEST_MAX = 256;
+/** What of a line is kept to explain the end of a process. */
+const LAST_WORDS_CHARACTERS_MAX = 2_048;
+/** Lines of one instance, as a tenant can print under as many request ids as it likes. */
+const LINES_PER_S_MAX = 500;
+const BURST_LINES_MAX = 2_000;
+/** How often an instance is told the same of its printing. */
+const NOTICE_EVERY_MS = 10_000;
+/** A tenant may print any id, and what isn't one would be a key of ours and a column of the database. */
+const REQUEST_ID = /^req_[0-9a-z]{20}$/;
+/** How far from now the time of a line may be, which the process tells. */
+const CLOCK_MS_MAX = 60_000;
 /** Requests whose lines are still counted; past it, the oldest count is forgotten. */
 const REQUESTS_COUNTED_MAX = 1_024;
 
@@ -28,29 +39,42 @@ const structuredLine = z.object({
 /** Reads what an instance prints, and tells lines of requests, lines of nobody, and the entry's own words apart. */
 export function collectOutput(streams: readonly Readable[], events: OutputEvents): { lastWords(): string } {
   const lines = new LineCounter();
+  const notices = new Map<string, number>();
   const last: string[] = [];
-  for (const stream of streams) {
-    readLines(stream, (text) => {
-      const parsed = parseLine(text);
-      if (parsed.message.startsWith(CONTROL_MARK)) {
-        const [word, requestId] = parsed.message.slice(CONTROL_MARK.length).split(" ");
-        if (requestId !== undefined) events.waiting(requestId, word === "wait");
-        return;
-      }
-      last.push(parsed.message);
-      if (last.length > 40) last.shift();
-      if (parsed.isPlatform) return;
-      const line = attribute(parsed);
-      const allowed = lines.count(line.requestId);
-      if (allowed === "yes") events.line(line);
-      else if (allowed === "last")
-        events.line({
+  const notice = (message: string): void => {
+    const atMs = Date.now();
+    if (atMs - (notices.get(message) ?? 0) < NOTICE_EVERY_MS) return;
+    notices.set(message, atMs);
+    events.line({ requestId: null, atMs, level: "warn", message });
+  };
+  const read = (text: string): void => {
+    const parsed = parseLine(text);
+    if (parsed.message.startsWith(CONTROL_MARK)) {
+      const [word, requestId = ""] = parsed.message.slice(CONTROL_MARK.length).split(" ", 2);
+      if (REQUEST_ID.test(requestId)) events.waiting(requestId, word === "wait");
+      return;
+    }
+    last.push(parsed.message.slice(0, LAST_WORDS_CHARACTERS_MAX));
+    if (last.length > 40) last.shift();
+    if (parsed.isPlatform) return;
+    const line = attribute(parsed);
+    switch (lines.count(line.requestId)) {
+      case "yes":
+        return events.line(line);
+      case "last":
+        return events.line({
           ...line,
           level: "warn",
           message: `More than ${LINES_PER_REQUEST_MAX} lines: the rest of this request's lines are dropped. Print less.`,
         });
-    });
-  }
+      case "too_fast":
+        return notice(`More than ${LINES_PER_S_MAX} lines a second: some are dropped. Print less.`);
+      case "no":
+    }
+  };
+  const slowed = (): void =>
+    notice("This function prints faster than its output is read, so it waits while it prints. Print less.");
+  for (const stream of streams) readLines(stream, read, slowed);
   return { lastWords: () => last.join("\n") };
 }
 
@@ -60,10 +84,20 @@ function parseLine(text: string): { atMs: number; level: LogLevel; message: stri
   try {
     const { timestamp, level, message, source } = structuredLine.parse(JSON.parse(text));
     const known = logLevel.safeParse(level === "warning" ? "warn" : level);
-    return { atMs: timestamp, level: known.success ? known.data : "log", message, isPlatform: source !== undefined };
+    return {
+      atMs: nearNow(timestamp),
+      level: known.success ? known.data : "log",
+      message,
+      isPlatform: source !== undefined,
+    };
   } catch {
     return fallback;
   }
+}
+
+function nearNow(atMs: number): number {
+  const now = Date.now();
+  return Math.abs(now - atMs) <= CLOCK_MS_MAX ? atMs : now;
 }
 
 /** "<mark>req_…<mark> text" -> the request's line. A line without marks was printed outside of any request. */
@@ -71,13 +105,14 @@ function attribute({ atMs, level, message }: { atMs: number; level: LogLevel; me
   const [before, requestId, ...rest] = message.split(LINE_MARK, 3);
   if (before !== "" || rest.length === 0) return { requestId: null, atMs, level, message: shorten(message) };
   const text = message.slice(LINE_MARK.length * 2 + (requestId?.length ?? 0)).replace(/^ /, "");
-  return { requestId: requestId || null, atMs, level, message: shorten(withoutEntryFrames(text)) };
+  const id = requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : null;
+  return { requestId: id, atMs, level, message: withoutEntryFrames(shorten(text)) };
 }
 
-/** A stack ends where the tenant's own code ends. */
+/** A stack ends where the tenant's own code ends. No part of the pattern matches a line's end, or a tenant could make it run for long. */
 function withoutEntryFrames(text: string): string {
   return text.includes("sluice-entry.js")
-    ? text.replace(/\n\s+at [^\n]*sluice-(?:entry|console)\.js[^\n]*/g, "")
+    ? text.replace(/\n[ \t]+at [^\n]*sluice-(?:entry|console)\.js[^\n]*/g, "")
     : text;
 }
 
@@ -87,8 +122,10 @@ function shorten(message: string): string {
 
 class LineCounter {
   readonly #counts = new Map<string, number>();
+  #allowance = BURST_LINES_MAX;
+  #countedAtMs = Date.now();
 
-  count(requestId: string | null): "yes" | "last" | "no" {
+  count(requestId: string | null): "yes" | "last" | "no" | "too_fast" {
     const key = requestId ?? "";
     const count = (this.#counts.get(key) ?? 0) + 1;
     this.#counts.set(key, count);
@@ -96,7 +133,20 @@ class LineCounter {
       const [oldest] = this.#counts.keys();
       if (oldest !== undefined) this.#counts.delete(oldest);
     }
-    if (count <= LINES_PER_REQUEST_MAX) return "yes";
-    return count === LINES_PER_REQUEST_MAX + 1 ? "last" : "no";
+    if (count > LINES_PER_REQUEST_MAX + 1) return "no";
+    if (!this.#isSlowEnough()) return "too_fast";
+    return count <= LINES_PER_REQUEST_MAX ? "yes" : "last";
+  }
+
+  #isSlowEnough(): boolean {
+    const nowMs = Date.now();
+    this.#allowance = Math.min(
+      BURST_LINES_MAX,
+      this.#allowance + ((nowMs - this.#countedAtMs) / 1000) * LINES_PER_S_MAX,
+    );
+    this.#countedAtMs = nowMs;
+    if (this.#allowance < 1) return false;
+    this.#allowance -= 1;
+    return true;
   }
 }
