@@ -6,8 +6,6 @@ import { newId, type Id } from "#server/std/id.ts";
 import { COMPATIBILITY_DATE } from "./hello-function.ts";
 
 const ORGANIZATION_SLUG = "bench";
-/** Under this load workerd holds 200 to 290 MB of what V8 has yet to collect, bare workerd too: the default of 128 could end it. */
-const MEMORY_MB_MAX = 384;
 
 export type DeployedFunction = { functionId: Id<"function">; host: string };
 
@@ -61,7 +59,7 @@ async function addFunction(
         bundle: Buffer.from(bundle),
         sourceMap: "",
         compatibilityDate: COMPATIBILITY_DATE,
-        limits: { ...defaultLimits, memoryMbMax: MEMORY_MB_MAX },
+        limits: defaultLimits,
       },
       select: { id: true },
     }),

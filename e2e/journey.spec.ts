@@ -5,6 +5,7 @@ import { request } from "undici";
 /** One person, from the landing page to the line on the usage page; nothing on the way is stubbed. */
 const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
 const gatewayPort = process.env["SLUICE_GATEWAY_PORT"] ?? "";
+/** The README's, and the landing page's: taken here, so that they show what there is. */
 const screenshots = join(import.meta.dirname, "../public/screenshots");
 const password = "correct horse battery staple";
 
@@ -73,6 +74,10 @@ test("the Run panel shows the answer, its status, its times and its cost", async
   await expect(response).toContainText(/CPU/);
   await expect(response).toContainText(/\$0\.0000/);
   await expect(response).toContainText("asked for /from-the-panel");
+  await page.screenshot({ path: join(screenshots, "console-light.png") });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.screenshot({ path: join(screenshots, "console-dark.png") });
+  await page.emulateMedia({ colorScheme: "light" });
 });
 
 test("a mistake shows its file and line, and the version that serves goes on serving", async () => {
@@ -208,7 +213,11 @@ test("the pages can be shown: light, dark, and at the width of a phone, without 
       ["console", "/acme/functions/hello"],
       ["overview", "/acme"],
       ["usage", "/acme/usage"],
-      ["landing", "/pricing"],
+      ["billing", "/acme/billing"],
+      ["versions", "/acme/functions/hello/versions"],
+      ["metrics", "/acme/functions/hello/metrics"],
+      ["landing", "/"],
+      ["pricing", "/pricing"],
     ] as const) {
       await view.goto(path);
       if (name === "console") await expect(view.locator(".monaco-editor .view-line").first()).toBeVisible();
@@ -216,9 +225,7 @@ test("the pages can be shown: light, dark, and at the width of a phone, without 
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
       expect(overflow, `${path} at ${width} px`).toBeLessThanOrEqual(0);
-      if (name === "console" && width === 1360)
-        await view.screenshot({ path: join(screenshots, `console-${scheme}.png`) });
-      else await view.screenshot({ path: join("test-results", "pages", `${name}-${scheme}-${width}.png`) });
+      await view.screenshot({ path: join("test-results", "pages", `${name}-${scheme}-${width}.png`) });
     }
     await context.close();
   }

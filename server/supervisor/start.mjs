@@ -29,7 +29,7 @@ function run(command, args) {
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
     child.on("error", reject);
     child.on("exit", (code) =>
-      code === 0 ? resolve() : reject(new Error(output.trim().split("\n").slice(-15).join("\n"))),
+      code === 0 ? resolve() : reject(new Error(output.trim().split("\n").slice(0, 25).join("\n"))),
     );
   });
 }
@@ -42,7 +42,9 @@ async function install() {
     HEARTBEAT_MS,
   );
   try {
-    await run("npm", ["ci", "--no-audit", "--no-fund"]);
+    // Not `npm ci`: it insists that the lock file lists each platform's optional binaries, and not every registry carries
+    // all of those. This installs what the lock file says, and leaves the file alone.
+    await run("npm", ["install", "--no-save", "--no-audit", "--no-fund"]);
   } catch (error) {
     say(`npm could not install the packages. What it said:\n${error.message}`);
     process.exit(1);

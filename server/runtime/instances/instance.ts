@@ -87,6 +87,12 @@ export class Instance {
     return this.leases.size;
   }
 
+  /** What each request, and each work that goes on after one, has used so far. */
+  *shares(): Generator<CpuShare> {
+    for (const lease of this.leases) yield lease.share;
+    for (const { share } of this.#after.values()) yield share;
+  }
+
   /** Whether the platform has decided to end it. */
   get isEnding(): boolean {
     return this.#endReason !== undefined || this.hasExited;

@@ -37,8 +37,8 @@ export function watchLimits(fleet: Fleet, log: Log): { stop(): void } {
 function cpuIsOver(instance: Instance): boolean {
   instance.cpu.settle();
   const nsMax = instance.spec.limits.cpuMsMax * 1_000_000;
-  for (const lease of instance.leases) {
-    if (lease.share.cpuNs > nsMax) return true;
+  for (const { cpuNs } of instance.shares()) {
+    if (cpuNs > nsMax) return true;
   }
   return false;
 }

@@ -52,5 +52,6 @@ export function encodeRecord(record: JournalRecord): string {
 export function decodeRecord(line: string): JournalRecord | undefined {
   const text = line.slice(9);
   if (line.charAt(8) !== " " || crc32(text).toString(16).padStart(8, "0") !== line.slice(0, 8)) return undefined;
-  return journalRecord.parse(JSON.parse(text));
+  // A record of another version's form is no record either: told as damage, and never a reason to stop all shipping.
+  return journalRecord.safeParse(JSON.parse(text)).data;
 }
