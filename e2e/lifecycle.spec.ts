@@ -64,7 +64,7 @@ test("kill -9 of everything loses nothing and leaves no orphan; the next start s
 
   // A power cut may leave half a line at the end of a journal.
   const journals = join(dataDir, "journal");
-  for (const epoch of await readdir(journals)) {
+  for (const epoch of (await readdir(journals)).filter((name) => /^\d+$/.test(name))) {
     for (const name of await readdir(join(journals, epoch)))
       await appendFile(join(journals, epoch, name), '0badc0de {"kind":"end","seq":99');
   }

@@ -165,12 +165,18 @@ test.each([
   ["/never", 500, "function_threw"],
   ["/slow", 504, "time_limit"],
   ["/loop", 502, "cpu_limit"],
-  ["/buffers", 502, "memory_limit"],
 ])("%s is answered with %i %s", async (path, status, wanted) => {
   const answer = await call(path);
   expect([answer.status, code(answer.text)]).toEqual([status, wanted]);
   expect(answer.text).not.toMatch(/sluice-entry|\/work|\/tmp|node_modules/);
   expect((await call("/")).status).toBe(200);
+});
+
+test("a function that fills buffers without end is ended for its memory, and the next call is served", async () => {
+  const { host } = await runtime.deploy("hungry", bundle, { wallMsMax: 20_000, cpuMsMax: 20_000 });
+  const answer = await callFunction(runtime, host, { path: "/buffers" });
+  expect([answer.status, code(answer.text)]).toEqual([502, "memory_limit"]);
+  expect((await callFunction(runtime, host)).status).toBe(200);
 });
 
 test("a function that allocates objects without end is ended, and the next call is served", async () => {

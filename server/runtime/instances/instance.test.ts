@@ -17,14 +17,14 @@ test("a tenant that claims waits without end is heard for a bounded number, so t
   const printed = new PassThrough();
   const sandbox = sandboxThatPrints(printed);
   const instance = new Instance(spec, sandbox, { journal, onLine: () => undefined });
-  for (let id = 0; id < 5_000; id += 1) printed.write(said(`wait req_${id}`));
-  printed.write(said("wait req_last"));
+  for (let id = 0; id < 5_000; id += 1) printed.write(said(`wait ${requestId(id)}`));
+  printed.write(said(`wait ${requestId(5_000)}`));
   const inFlight = await eventually(
     async () => instance.cpu.inFlight,
     (count) => count >= 1_000,
   );
   expect(inFlight).toBe(1_000);
-  for (let id = 0; id < 5_000; id += 1) printed.write(said(`done req_${id}`));
+  for (let id = 0; id < 5_000; id += 1) printed.write(said(`done ${requestId(id)}`));
   await eventually(
     async () => instance.cpu.inFlight,
     (count) => count === 0,
@@ -45,6 +45,7 @@ const spec = {
   limits: defaultLimits,
 } as const;
 
+const requestId = (id: number) => `req_${String(id).padStart(20, "0")}`;
 const said = (word: string) => `${JSON.stringify({ timestamp: 0, level: "log", message: `${CONTROL_MARK}${word}` })}\n`;
 
 /** This test's own process stands for the sandbox's: it has a CPU clock. */
