@@ -46,6 +46,9 @@ const spec = {
 } as const;
 
 const requestId = (id: number) => `req_${String(id).padStart(20, "0")}`;
+/** Ids of the right form, as a tenant would forge them: others are not heard at all. */
+const requestIdOf = (number: number) => `req_${String(number).padStart(20, "0")}`;
+
 const said = (word: string) => `${JSON.stringify({ timestamp: 0, level: "log", message: `${CONTROL_MARK}${word}` })}\n`;
 
 /** This test's own process stands for the sandbox's: it has a CPU clock. */
