@@ -34,6 +34,13 @@ export default {
         webSocket.send("there and back");
         return new Response(await answer);
       }
+      case "/tcp": {
+        const { connect } = await import("cloudflare:sockets");
+        const socket = connect(new URL(url.searchParams.get("url")).host);
+        await socket.writable.getWriter().write(new TextEncoder().encode("GET / HTTP/1.0\\r\\n\\r\\n"));
+        return new Response(socket.readable);
+      }
+      case "/objects": { const kept = []; for (;;) kept.push({ n: Math.random(), text: "x".repeat(100) + kept.length }); }
       case "/crypto": {
         const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
         const data = new Uint8Array(1000);
@@ -86,6 +93,7 @@ test("under the list of allowed system calls a function still fetches, speaks We
   const address = encodeURIComponent(`http://127.0.0.1:${outsidePort}/`);
   expect((await call(`/fetch?url=${address}`)).text).toBe("from outside");
   expect((await call(`/ws-out?url=${address}`)).text).toBe("there and back");
+  expect((await call(`/tcp?url=${address}`)).text).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*from outside$/);
   expect((await call("/crypto")).text).toBe("true 60000 ca9781");
   expect((await call("/timers")).text).toBe("true");
   expect((await call("/garbage")).text).toBe("true");
@@ -99,6 +107,11 @@ test("under the list of allowed system calls a function still fetches, speaks We
   });
   socket.close();
   expect(echoed).toBe("hello");
+});
+
+test("a process that runs out of heap may say so before it ends, and is told from one that broke a wall", async () => {
+  const { host } = await runtime.deploy("heap", bundle, { memoryMbMax: 32, cpuMsMax: 60_000 });
+  expect((await callFunction(runtime, host, { path: "/objects" })).text).toContain("memory_limit");
 });
 
 test("the kernel holds every wall around every sandbox, the waiting ones included", async () => {
