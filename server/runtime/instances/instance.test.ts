@@ -45,9 +45,8 @@ const spec = {
   limits: defaultLimits,
 } as const;
 
+/** Of the right form, as a tenant would forge them: others are not heard at all. */
 const requestId = (id: number) => `req_${String(id).padStart(20, "0")}`;
-/** Ids of the right form, as a tenant would forge them: others are not heard at all. */
-const requestIdOf = (number: number) => `req_${String(number).padStart(20, "0")}`;
 
 const said = (word: string) => `${JSON.stringify({ timestamp: 0, level: "log", message: `${CONTROL_MARK}${word}` })}\n`;
 
