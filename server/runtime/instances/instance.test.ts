@@ -35,6 +35,19 @@ test("a tenant that claims waits without end is heard for a bounded number, so t
   await rm(dir, { recursive: true });
 });
 
+test("a process that the kernel ended for its memory is told as memory_limit, another kill as a crash", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "sluice-instance-"));
+  const journal = new Journal(join(dir, "1"), createLog("test", "silent"));
+  for (const isOutOfMemory of [true, false]) {
+    const exited = Promise.resolve({ code: 137, signal: null, isOutOfMemory });
+    const sandbox = { ...sandboxThatPrints(new PassThrough()), exited };
+    const { outcome } = await new Instance(spec, sandbox, { journal, onLine: () => undefined }).failureWithin(100);
+    expect(outcome).toBe(isOutOfMemory ? "memory_limit" : "function_crashed");
+  }
+  await journal.close();
+  await rm(dir, { recursive: true });
+});
+
 const spec = {
   versionId: "ver_1",
   functionId: "fn_1",
