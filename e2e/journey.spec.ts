@@ -61,6 +61,9 @@ export default {
   },
 } satisfies ExportedHandler<Env>;
 `);
+  await page.keyboard.press("Control+Shift+I"); // the editor's own command: format the file
+  const indented = page.locator(".monaco-editor .view-line").filter({ hasText: "async" });
+  await expect.poll(() => indented.textContent()).toMatch(/^\s{2,}async/);
   await page.keyboard.press("ControlOrMeta+s");
   await expect(page.getByRole("status").filter({ hasText: /Deployed version \d+ in \d+ ms/ })).toBeVisible();
 });
@@ -74,6 +77,7 @@ test("the Run panel shows the answer, its status, its times and its cost", async
   await expect(response).toContainText(/CPU/);
   await expect(response).toContainText(/\$0\.0000/);
   await expect(response).toContainText("asked for /from-the-panel");
+  await page.getByRole("heading", { level: 1 }).hover();
   await page.screenshot({ path: join(screenshots, "console-light.png") });
   await page.emulateMedia({ colorScheme: "dark" });
   await page.screenshot({ path: join(screenshots, "console-dark.png") });
@@ -238,7 +242,8 @@ async function write(text: string): Promise<void> {
   await editor.click();
   await page.keyboard.press("ControlOrMeta+a");
   await page.keyboard.press("Delete");
-  await page.keyboard.insertText(text);
+  // The editor indents by itself, as it does for whoever types.
+  await page.keyboard.insertText(text.replace(/^ +/gm, ""));
 }
 
 async function callOverTcp(path: string): Promise<[number, string]> {

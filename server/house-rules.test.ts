@@ -24,6 +24,7 @@ const environmentReaders: readonly RegExp[] = [
   /^(next|prisma)\.config\.ts$/, // loaded by others' commands
   /^server\/db\/create-migration\.ts$/, // a command for developers, in a room below env.ts
   /(\.test\.ts|\/test-[a-z-]+\.ts)$/,
+  /^server\/runtime\/attacks\//, // hostile code, as texts
   /^(e2e|bench)\//,
 ];
 
