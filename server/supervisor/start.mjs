@@ -43,8 +43,8 @@ async function install() {
   );
   try {
     // Not `npm ci`: it insists that the lock file lists each platform's optional binaries, and not every registry carries
-    // all of those. This installs what the lock file says, and leaves the file alone.
-    await run("npm", ["install", "--no-save", "--no-audit", "--no-fund"]);
+    // all of those. This installs what the lock file says, and leaves the file alone. With what only tests need: a start must not take away what `npm test` has installed.
+    await run("npm", ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"]);
   } catch (error) {
     say(`npm could not install the packages. What it said:\n${error.message}`);
     process.exit(1);
