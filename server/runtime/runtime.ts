@@ -23,7 +23,7 @@ import { createInternalServer } from "./internal.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { Journal } from "./meter/journal.ts";
 import { recoverJournals } from "./meter/recovery.ts";
-import { Shipper } from "./meter/shipper.ts";
+import { Shipping } from "./meter/shipping.ts";
 import { egressHost } from "./platform/egress.ts";
 import type { EgressTotals } from "./platform/egress-budget.ts";
 import { machineRules } from "./platform/egress-rules.ts";
@@ -43,7 +43,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   const epoch = await beginEpoch(db, { node: hostname(), region: env.REGION });
   const journalsDir = lockJournals(env.DATA_DIR);
   const journal = new Journal(join(journalsDir, String(epoch)), log);
-  const shipper = new Shipper(journal, db, epoch, log);
+  const shipping = new Shipping(journal, { epoch, databaseUrl: env.DATABASE_URL, logLevel: env.LOG_LEVEL }, log);
   const logs = new LogShipper(db, epoch, log);
   void recoverJournals(journalsDir, db, epoch, log).catch((error: unknown) =>
     log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again"),
@@ -94,7 +94,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
       await journal.settled(END_MS_MAX);
       await journal.close();
       await logs.stop();
-      if (await shipper.stop(SHIP_MS_MAX)) await finishEpoch(journal, db, epoch, log);
+      if (await shipping.stop(SHIP_MS_MAX)) await finishEpoch(journal, db, epoch, log);
       await db.$disconnect();
     },
   };

@@ -38,7 +38,7 @@ export class Journal {
   #failing = false;
   #callsOpen = 0;
   /** Called when there is something new to ship. */
-  onWritten: () => void = () => undefined;
+  onWritten: () => unknown = () => undefined;
 
   constructor(dir: string, log: Log) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });

@@ -1,0 +1,64 @@
+import { Worker } from "node:worker_threads";
+import type { Log } from "#server/std/log.ts";
+import type { Journal } from "./journal.ts";
+import { shipReport, type ShipData, type ShipOrder } from "./ship-messages.ts";
+
+/** At most one word to the thread in this time; it gathers for longer than that itself. */
+const TELL_EVERY_MS = 20;
+const RESTART_MS = 500;
+
+/** Keeps a thread that ships the journal, from the gateway's side. One that dies is replaced: all that it knew is in files. */
+export class Shipping {
+  readonly #journal: Journal;
+  readonly #data: ShipData;
+  readonly #log: Log;
+  #thread: Worker;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+
+  constructor(journal: Journal, data: Omit<ShipData, "dir">, log: Log) {
+    this.#journal = journal;
+    this.#data = { ...data, dir: journal.dir };
+    this.#log = log;
+    this.#thread = this.#start();
+    journal.onWritten = () => (this.#timer ??= setTimeout(() => this.#written(), TELL_EVERY_MS));
+  }
+
+  /** Ships what is there and ends; true when the ledger has all of it. */
+  async stop(timeMsMax: number): Promise<boolean> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    const thread = this.#thread;
+    const report = new Promise<boolean>((resolve) => {
+      thread.once("message", (message: unknown) => resolve(shipReport.parse(message).hasAll));
+      thread.once("exit", () => resolve(false));
+    });
+    this.#tell({ kind: "stop", currentSegment: this.#journal.currentSegment, timeMsMax });
+    const hasAll = await report;
+    await thread.terminate();
+    return hasAll;
+  }
+
+  #written(): void {
+    this.#timer = undefined;
+    this.#tell({ kind: "written", currentSegment: this.#journal.currentSegment });
+  }
+
+  #tell(order: ShipOrder): void {
+    this.#thread.postMessage(order);
+  }
+
+  #start(): Worker {
+    const thread = new Worker(new URL("./ship-thread.ts", import.meta.url), { workerData: this.#data });
+    thread.on("error", (error) => this.#log.error({ err: error }, "the shipper's thread failed and is started again"));
+    thread.once("exit", () => {
+      if (this.#isStopping) return;
+      setTimeout(() => {
+        if (this.#isStopping) return;
+        this.#thread = this.#start();
+        this.#written();
+      }, RESTART_MS);
+    });
+    return thread;
+  }
+}
