@@ -235,6 +235,21 @@ test.each([
   ]);
 });
 
+test("the whole URL as target names the function, whatever Host says", async () => {
+  const asked = (target: string, host: string) =>
+    rawAnswer(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  expect(await asked("http://hello--acme.localhost/whole?a=1", "elsewhere.localhost")).toContain(
+    "hello from /whole?a=1",
+  );
+  expect(await asked("http://nobody--acme.localhost/", "hello--acme.localhost")).toContain("function_not_found");
+  expect(await asked("*", "hello--acme.localhost")).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+test("under the console's host name no function is served, as cookies know no ports", async () => {
+  const answer = await callFunction(runtime, "localhost", { path: "/@acme/hello/" });
+  expect([answer.status, code(answer.text)]).toEqual([404, "function_not_found"]);
+});
+
 test("two lengths, or a length beside chunks, are refused before anything reaches a function", async () => {
   const smuggled =
     "POST /echo HTTP/1.1\r\nHost: hello--acme.localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /";

@@ -48,11 +48,20 @@ export function createGateway(parts: GatewayParts): Server {
       // Any other protocol is ignored, as RFC 9110 (7.8) lets a server do, and the request is served as it stands.
       shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === "websocket",
     },
-    (req, res) => void serve(parts, req, res),
+    (req, res) => {
+      // Whatever goes wrong with one request must not end the process that serves all.
+      serve(parts, req, res).catch((error: unknown) => {
+        parts.log.error({ err: error }, "a request could not be served");
+        res.destroy();
+      });
+    },
   );
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
-    void serveUpgrade(parts, { req, socket, head });
+    serveUpgrade(parts, { req, socket, head }).catch((error: unknown) => {
+      parts.log.error({ err: error }, "an upgrade could not be served");
+      socket.destroy();
+    });
   });
   return server;
 }
@@ -117,6 +126,7 @@ async function serveUpgrade(
 
 /** Who is to answer, or why nobody may. */
 function resolve(parts: GatewayParts, address: Address): Resolved {
+  if (address.kind === "malformed") return { kind: "refused", answer: malformed };
   if (address.kind === "gateway") return { kind: "own", path: address.path };
   const serving = address.kind === "function" ? parts.routes.find(address.label) : undefined;
   if (address.kind === "unknown" || !serving) return { kind: "refused", answer: notFound };
@@ -137,6 +147,10 @@ function resolve(parts: GatewayParts, address: Address): Resolved {
 const notFound: PlatformAnswer = {
   code: "function_not_found",
   message: "No function answers at this address. Check the name, and whether it is deployed.",
+};
+const malformed: PlatformAnswer = {
+  code: "bad_request",
+  message: "The request's target must be a path, or a whole http URL.",
 };
 const unavailable: PlatformAnswer = {
   code: "overloaded",
