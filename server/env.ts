@@ -93,6 +93,8 @@ const runtimeEnv = z.object({
         .filter((entry) => entry !== ""),
     ),
   INSTANCE_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
+  /** How long a stop waits for requests in flight and open WebSockets. The supervisor allows a stop 25 s in all. */
+  DRAIN_MS_MAX: z.coerce.number().int().min(0).max(15_000).default(10_000),
   WARM_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(2),
 });
 

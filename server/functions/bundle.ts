@@ -129,9 +129,12 @@ type CompilerOptions = {
   >;
 };
 
+const TSCONFIG_CHARACTERS_MAX = 8_192;
+
 /** What a tenant's tsconfig.json may decide. One that can't be read decides nothing: it is the editor's file more than ours. */
 function compilerOptions(text: string | undefined): CompilerOptions {
-  if (text === undefined) return {};
+  // The patterns below take quadratic time on texts made for it; no tsconfig.json that a person wrote is as long.
+  if (text === undefined || text.length > TSCONFIG_CHARACTERS_MAX) return {};
   const plain = text
     .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, literal: string | undefined) => literal ?? "")
     .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, (_, literal: string | undefined) => literal ?? "");

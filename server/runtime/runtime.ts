@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { hostname } from "node:os";
+import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import { connect, type Db } from "#server/db/client.ts";
 import type { RuntimeEnv } from "#server/env.ts";
@@ -31,7 +32,6 @@ import { runDirFor } from "./run-dir.ts";
 import { openSandboxHost } from "./sandbox/open-host.ts";
 import { WarmPool } from "./sandbox/warm-pool.ts";
 
-const DRAIN_MS_MAX = 10_000;
 const SHIP_MS_MAX = 10_000;
 /** Once its instance is gone, how long a call may take to see it and to write its END. */
 const END_MS_MAX = 1_000;
@@ -45,9 +45,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   const journal = new Journal(join(journalsDir, String(epoch)), log);
   const shipping = new Shipping(journal, { epoch, databaseUrl: env.DATABASE_URL, logLevel: env.LOG_LEVEL }, log);
   const logs = new LogShipper(db, epoch, log);
-  void recoverJournals(journalsDir, db, epoch, log).catch((error: unknown) =>
-    log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again"),
-  );
+  void recover(journalsDir, db, epoch, log);
 
   const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
   const rules = machineRules(env.EGRESS_ALLOW);
@@ -68,7 +66,9 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   });
   await routes.open();
   const health = new Health({ fleet, routes, journal, totals });
+  const upgraded = new Set<Duplex>();
   const gateway = createGateway({
+    upgraded,
     routes,
     versions,
     fleet,
@@ -85,7 +85,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   return {
     async stop() {
       health.stopping();
-      await drain(gateway);
+      await drain(gateway, upgraded, env.DRAIN_MS_MAX);
       internal.close();
       watch.stop();
       clearInterval(pruning);
@@ -116,6 +116,14 @@ async function prune(db: Db, log: Log): Promise<void> {
   }
 }
 
+async function recover(journalsDir: string, db: Db, epoch: bigint, log: Log): Promise<void> {
+  try {
+    await recoverJournals(journalsDir, db, epoch, log);
+  } catch (error) {
+    log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again");
+  }
+}
+
 /** All of this life is in the ledger: its journal may go. */
 async function finishEpoch(journal: Journal, db: Db, epoch: bigint, log: Log): Promise<void> {
   try {
@@ -139,10 +147,13 @@ async function listen(server: Server, port: number, address: string, variable: s
 }
 
 /** No new connections; those with a request in flight may finish it, within a bound. */
-async function drain(server: Server): Promise<void> {
+async function drain(server: Server, upgraded: ReadonlySet<Duplex>, timeMsMax: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS_MAX);
+  const timer = setTimeout(() => {
+    server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
+  }, timeMsMax);
   await closed;
   clearTimeout(timer);
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import WebSocket from "ws";
 import { callFunction, eventually, testRuntime } from "./test-runtime.ts";
 
 const slow = (text: string) =>
@@ -25,9 +26,9 @@ test("deploys under load fail no request, and what answers is never older than a
   let { host } = await runtime.deploy("swap", slow("0"));
   const wrong: string[] = [];
   let deployed = 0;
-  let isOver = false;
+  const over = new AbortController();
   const callers = Array.from({ length: 8 }, async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const oldest = deployed;
       const answer = await callFunction(runtime, host);
       if (answer.status !== 200 || Number(answer.text) < oldest)
@@ -39,7 +40,7 @@ test("deploys under load fail no request, and what answers is never older than a
     deployed = version;
     await callFunction(runtime, host);
   }
-  isOver = true;
+  over.abort();
   await Promise.all(callers);
   expect(wrong).toEqual([]);
 });
@@ -69,4 +70,22 @@ test("an endless loop takes nobody with it: another function goes on answering, 
   expect(answers.map((answer) => answer.text)).toEqual(Array.from({ length: 10 }, () => "fine"));
   expect((await loop).status).toBe(502);
   expect((await callFunction(runtime, looping.host)).text).toBe("well");
+});
+
+test("an open WebSocket does not keep the runtime from stopping, and its call is in the ledger", async () => {
+  await using runtime = await testRuntime({ DRAIN_MS_MAX: "300" });
+  const { host } = await runtime.deploy(
+    "socket",
+    `export default { fetch() { const [client, server] = Object.values(new WebSocketPair()); server.accept(); return new Response(null, { status: 101, webSocket: client }); } };`,
+  );
+  const socket = new WebSocket(`ws://127.0.0.1:${runtime.gatewayPort}/open`, { headers: { host } });
+  await new Promise((resolve) => socket.once("open", resolve));
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  await runtime.kill("SIGTERM");
+  await closed;
+  const { db } = runtime.database;
+  expect(await db.usageEvent.findFirst({ where: { path: "/open" }, select: { status: true } })).toEqual({
+    status: 101,
+  });
+  expect(await db.runtimeEpoch.count({ where: { drainedAt: null } })).toBe(0);
 });

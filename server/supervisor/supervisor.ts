@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { Client } from "pg";
-import { startEmbeddedPostgres, type EmbeddedPostgres } from "#server/db/embedded-postgres.ts";
+import { startEmbeddedPostgres } from "#server/db/embedded-postgres.ts";
 import { migrate } from "#server/db/migrate.ts";
 import { inheritedEnvironment, type SupervisorEnv } from "#server/env.ts";
 import { makeRunDir, runDirFor } from "#server/runtime/run-dir.ts";
@@ -10,6 +11,8 @@ import { lockFile } from "#server/std/file-lock.ts";
 import { Child } from "./child.ts";
 import { buildConsole, buildEditor, ensureBubblewrap, generateClient, readOrMakeKeys, type Say } from "./prepare.ts";
 
+/** After a start of Postgres that failed. */
+const POSTGRES_RETRY_MS = 2_000;
 const root = join(import.meta.dirname, "../..");
 
 export type Supervisor = { consoleUrl: string; functionsUrl: string; stop(): Promise<void> };
@@ -54,21 +57,29 @@ async function embed(env: SupervisorEnv, say: Say, stops: (() => Promise<void>)[
   makeRunDir(runDir);
   say("starting Postgres…");
   let isStopping = false;
-  const start = async (): Promise<EmbeddedPostgres> => {
-    const postgres = await startEmbeddedPostgres({ dataDir: env.DATA_DIR, runDir });
-    void postgres.ended.then(async () => {
+  const start = () => startEmbeddedPostgres({ dataDir: env.DATA_DIR, runDir });
+  let current = await start();
+  const { url } = current;
+  const watching = (async () => {
+    for (;;) {
+      await current.ended;
       if (isStopping) return;
       say("Postgres ended; starting it again");
-      current = await start();
-    });
-    return postgres;
-  };
-  let current = await start();
+      try {
+        current = await start();
+        if (isStopping) await current.stop();
+      } catch (error) {
+        say(`Postgres could not be started: ${messageOf(error)}`);
+        await wait(POSTGRES_RETRY_MS);
+      }
+    }
+  })();
   stops.push(async () => {
     isStopping = true;
     await current.stop();
+    await watching;
   });
-  return current.url;
+  return url;
 }
 
 async function checkReachable(url: string): Promise<void> {

@@ -194,6 +194,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
         else done(null, chunk);
       },
     });
+    // A request that was refused before anyone read its body has nobody else to hear this.
+    counter.on("error", () => undefined);
     req.on("error", (error) => counter.destroy(error));
     req.on("close", () => {
       if (!req.complete) counter.destroy(new Error("the caller hung up"));

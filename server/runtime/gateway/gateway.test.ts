@@ -250,6 +250,24 @@ test("under the console's host name no function is served, as cookies know no po
   expect([answer.status, code(answer.text)]).toEqual([404, "function_not_found"]);
 });
 
+test("callers who hang up at every moment end nothing but their own call", async () => {
+  const { host } = await runtime.deploy("cold", bundle);
+  const starts = [
+    `OPTIONS * HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 5\r\n\r\n`,
+    `POST /echo HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 500000\r\n\r\nabc`,
+    `GET /ws HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+  ];
+  for (const text of starts) {
+    for (const waitMs of [0, 1, 5, 20]) await hangUp(text, waitMs);
+  }
+  expect((await callFunction(runtime, host)).status).toBe(200);
+  const metrics = await eventually(
+    () => runtime.metrics(),
+    (text) => text.includes("sluice_requests_in_flight 0"),
+  );
+  expect(metrics).toContain("sluice_requests_in_flight 0\n");
+});
+
 test("two lengths, or a length beside chunks, are refused before anything reaches a function", async () => {
   const smuggled =
     "POST /echo HTTP/1.1\r\nHost: hello--acme.localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /";
@@ -299,6 +317,17 @@ test.each([
 ])("preparing a version tells whether it starts, and where not: %#", async (source, wanted) => {
   expect(await runtime.prepare(source)).toMatchObject(wanted);
 });
+
+function hangUp(text: string, afterMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(runtime.gatewayPort, "127.0.0.1", () => {
+      socket.write(text);
+      setTimeout(() => socket.destroy(), afterMs);
+    });
+    socket.on("error", () => undefined);
+    socket.on("close", () => resolve());
+  });
+}
 
 function rawAnswer(text: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -27,6 +27,8 @@ export type GatewayParts = {
   journal: Journal;
   functionsDomain: string;
   log: Log;
+  /** Sockets that are no longer the server's to close: those of WebSockets. */
+  upgraded: Set<Duplex>;
   /** Answers on the gateway's own names: health. */
   own(path: string, res: ServerResponse): void;
 };
@@ -58,6 +60,8 @@ export function createGateway(parts: GatewayParts): Server {
   );
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
+    parts.upgraded.add(socket);
+    socket.on("close", () => parts.upgraded.delete(socket));
     serveUpgrade(parts, { req, socket, head }).catch((error: unknown) => {
       parts.log.error({ err: error }, "an upgrade could not be served");
       socket.destroy();
@@ -87,6 +91,7 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
     call.end("platform_failed", answerStatus("overloaded"));
     return refuse(refusalFor(acquired));
   }
+  if (res.destroyed) return leftWhileWaiting(parts, call);
   call.coldStart = acquired.coldStart;
   call.enter(acquired.instance);
   res.on("close", () => parts.fleet.knows(spec.versionId)?.released());
@@ -114,6 +119,7 @@ async function serveUpgrade(
     call.end("platform_failed", answerStatus("overloaded"));
     return refuseUpgrade(socket, requestId, refusalFor(acquired));
   }
+  if (socket.destroyed) return leftWhileWaiting(parts, call);
   call.coldStart = acquired.coldStart;
   call.enter(acquired.instance);
   socket.on("close", () => parts.fleet.knows(spec.versionId)?.released());
@@ -122,6 +128,12 @@ async function serveUpgrade(
     call,
     acquired.instance,
   );
+}
+
+/** The caller hung up before an instance was found: its place goes to the next, and "close" won't be told again. */
+function leftWhileWaiting({ fleet }: GatewayParts, call: Call): void {
+  call.end("client_gone", 499);
+  fleet.knows(call.spec.versionId)?.released();
 }
 
 /** Who is to answer, or why nobody may. */

@@ -97,8 +97,10 @@ export class Routes {
 
   #replace(functionId: string, now: ServingFunction | undefined): void {
     const label = this.#labelOf.get(functionId);
-    const before = label === undefined ? undefined : this.#byLabel.get(label);
-    if (label !== undefined) this.#byLabel.delete(label);
+    const found = label === undefined ? undefined : this.#byLabel.get(label);
+    // A function of the same name may have come in its place.
+    const before = found?.functionId === functionId ? found : undefined;
+    if (before && label !== undefined) this.#byLabel.delete(label);
     this.#labelOf.delete(functionId);
     if (now) {
       const newLabel = `${now.functionName}--${now.organizationSlug}`;

@@ -33,16 +33,18 @@ export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance)
     method: req.method,
     path,
     headers: [...headers, "connection", "Upgrade", "upgrade", "websocket"],
-    timeout: call.spec.limits.wallMsMax,
   });
+  // It holds for the handshake, and for an answer that refuses it.
+  const wallTimer = setTimeout(() => upstream.destroy(new Error("no answer in time")), call.spec.limits.wallMsMax);
   socket.on("error", () => upstream.destroy());
   socket.on("close", () => {
+    clearTimeout(wallTimer);
     upstream.destroy();
     call.end("client_gone", 499);
   });
-  upstream.on("timeout", () => upstream.destroy(new Error("no handshake in time")));
   upstream.on("error", () => void failUpgrade(upgrade, call, instance));
   upstream.on("upgrade", (answer, upstreamSocket, upstreamHead) => {
+    clearTimeout(wallTimer);
     writeHead(upgrade, answer, call.requestId, ["connection", "Upgrade", "upgrade", "websocket"]);
     connectBoth(upgrade, call, { socket: upstreamSocket, head: upstreamHead });
   });
@@ -52,6 +54,11 @@ export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance)
     answer.on("end", () => {
       call.end("ok", answer.statusCode ?? 0);
       socket.end();
+    });
+    answer.on("close", () => {
+      if (answer.complete) return;
+      call.end("aborted", answer.statusCode ?? 0);
+      socket.destroy();
     });
     answer.pipe(socket, { end: false });
   });
@@ -70,8 +77,8 @@ function connectBoth({ socket, head }: Upgrade, call: Call, upstream: { socket: 
     call.end("ok", 101);
     socket.end();
   });
-  socket.removeAllListeners("close");
-  socket.on("close", () => {
+  // Before the handshake's own listener, for which a caller who closes is one who gave up.
+  socket.prependListener("close", () => {
     call.end("ok", 101);
     upstream.socket.destroy();
   });

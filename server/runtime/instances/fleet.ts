@@ -50,7 +50,7 @@ export class Fleet {
       return { kind: "ready", startMs: 0 };
     let instance: Instance;
     try {
-      instance = await pool.start();
+      instance = await pool.startBesides();
     } catch (error) {
       this.#options.log.error({ err: error }, "no sandbox could be started");
       return { kind: "unavailable", message: `No sandbox could be started: ${messageOf(error)}` };

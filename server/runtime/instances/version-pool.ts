@@ -56,6 +56,18 @@ export class VersionPool {
     }
   }
 
+  /** As `start`, and those who came meanwhile and found it starting are served. */
+  async startBesides(): Promise<Instance> {
+    try {
+      const instance = await this.start();
+      this.#handOut(instance);
+      return instance;
+    } catch (error) {
+      if (this.#waiters.length > 0) void this.#startForWaiters();
+      throw error;
+    }
+  }
+
   /** Called when a request has left an instance: one of those who wait takes its place. */
   released(): void {
     if (this.#waiters.length === 0) return;
@@ -72,10 +84,14 @@ export class VersionPool {
       for (const waiter of this.#waiters.splice(0)) waiter({ kind: "no_sandbox" });
       return;
     }
-    // Room is what the limit allows, not what the counter says: a waiter enters the instance only in a later microtask.
+    this.#handOut(instance);
+    if (this.#waiters.length > 0 && this.instances.length < this.spec.limits.instancesMax) void this.#startForWaiters();
+  }
+
+  /** A new instance takes as many of those who wait as it may have; they enter it only in a later microtask. */
+  #handOut(instance: Instance): void {
     const handed = this.#waiters.splice(0, this.spec.limits.concurrencyPerInstanceMax);
     for (const waiter of handed) waiter({ kind: "instance", instance, coldStart: true });
-    if (this.#waiters.length > 0 && this.instances.length < this.spec.limits.instancesMax) void this.#startForWaiters();
   }
 
   #enqueue(resolve: Waiter): void {

@@ -150,11 +150,17 @@ export class Journal {
     });
   }
 
+  /** Where no new file can be opened the old one goes on growing, until it can. */
   #rotate(): void {
     const full = this.#fd;
-    fdatasync(full, () => closeSync(full));
+    try {
+      this.#fd = openSync(segmentPath(this.dir, this.#segment + 1), "ax", 0o600);
+    } catch (error) {
+      this.#log.error({ err: error }, "the journal could not begin a new segment; it goes on with the old one");
+      return;
+    }
     this.#segment += 1;
     this.#segmentBytes = 0;
-    this.#fd = openSync(segmentPath(this.dir, this.#segment), "ax", 0o600);
+    fdatasync(full, () => closeSync(full));
   }
 }

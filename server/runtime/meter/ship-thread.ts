@@ -24,7 +24,7 @@ parentPort?.on("message", (message: unknown) => {
 
 async function stop(timeMsMax: number): Promise<void> {
   const report: ShipReport = { hasAll: await shipper.stop(timeMsMax) };
-  await db.$disconnect();
   parentPort?.postMessage(report);
+  await db.$disconnect();
   parentPort?.close();
 }

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Log } from "#server/std/log.ts";
 import type { Journal } from "./journal.ts";
@@ -6,6 +7,8 @@ import { shipReport, type ShipData, type ShipOrder } from "./ship-messages.ts";
 /** At most one word to the thread in this time; it gathers for longer than that itself. */
 const TELL_EVERY_MS = 20;
 const RESTART_MS = 500;
+/** A thread that is gone, or stuck in Postgres, says nothing: what it left stays in the journal. */
+const STOP_GRACE_MS = 1_000;
 
 /** Keeps a thread that ships the journal, from the gateway's side. One that dies is replaced: all that it knew is in files. */
 export class Shipping {
@@ -34,7 +37,7 @@ export class Shipping {
       thread.once("exit", () => resolve(false));
     });
     this.#tell({ kind: "stop", currentSegment: this.#journal.currentSegment, timeMsMax });
-    const hasAll = await report;
+    const hasAll = await Promise.race([report, wait(timeMsMax + STOP_GRACE_MS, false, { ref: false })]);
     await thread.terminate();
     return hasAll;
   }

@@ -28,6 +28,7 @@ export async function passFetch(
   if (!url) return refuse(res, 400, "Only http and https can be fetched.");
   const found = await lookupPublic(destinationOf(url), rules);
   if (found.kind === "refused") return refuse(res, found.status, found.message);
+  if (res.destroyed) return; // given up during the look-up, and its place given back with it
   const outgoing = openRequest(url, found.address, { method: req.method ?? "GET", headers: outgoingHeaders(req, url) });
   const timer = setTimeout(
     () => outgoing.destroy(new Error(`it took longer than ${EXCHANGE_MS_MAX / 1000} s`)),

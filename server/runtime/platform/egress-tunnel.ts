@@ -47,6 +47,7 @@ export async function passWebSocket(
   if (!url) return refuseSocket(socket, "400 Bad Request");
   const found = await lookupPublic(destinationOf(url), rules);
   if (found.kind === "refused") return refuseSocket(socket, "403 Forbidden");
+  if (socket.destroyed) return;
   const headers = [...outgoingHeaders(req, url), "connection", "Upgrade", "upgrade", "websocket"];
   const outgoing = openRequest(url, found.address, { method: "GET", headers });
   socket.on("close", () => outgoing.destroy());

@@ -60,11 +60,11 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
   listener.close(); // the child has its own copy, and of the next
   closeSync(seccompFd);
   const exited = exitOf(child, group);
-  const listening = Promise.race([once(readable(child, FD_CONTROL), "data").then(() => "listening" as const), exited]);
   const cleanUp = exited.then(async () => {
     await out.close();
     await Promise.all([rm(inSocketPath, { force: true }), rm(outSocketPath, { force: true })]);
   });
+  const listening = Promise.race([once(readable(child, FD_CONTROL), "data").then(() => "listening" as const), exited]);
   const pid = await childPid(child, exited);
   // The process has no code of a tenant's yet, so there is no time in which these don't hold.
   try {
@@ -155,20 +155,21 @@ async function childPid(child: ChildProcess, exited: Promise<Exit>): Promise<num
 }
 
 function readable(child: ChildProcess, fd: number): Readable {
-  const stream = child.stdio[fd];
+  const stream = child.stdio?.[fd];
   if (stream instanceof Readable) return stream;
   throw new Error(`descriptor ${fd} of the sandbox is not readable`);
 }
 
 function exitOf(child: ChildProcess, group: Group): Promise<Exit> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     child.once("exit", (code, signal) => {
       resolve({ code, signal, isOutOfMemory: group.oomKills() > 0 });
       group.remove();
     });
-    child.once("error", (error) => {
+    // It never ran: no process may be made, or no descriptor is left. Whoever waits for its pid is told.
+    child.once("error", () => {
+      resolve({ code: null, signal: null, isOutOfMemory: false });
       group.remove();
-      reject(error);
     });
   });
 }
