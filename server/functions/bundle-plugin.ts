@@ -140,8 +140,13 @@ function packageName(path: string): string {
     .join("/");
 }
 
-/** What was found in an install. Its folder is named by its content and never changes, so an answer holds for good. */
+/** What was found in an install. Its folder never changes while it is there, so an answer holds until the folder goes. */
 const found = new Map<string, Map<string, Promise<OnResolveResult>>>();
+
+/** A folder of packages is gone; one that comes in its place may be laid out in another way. */
+export function forgetPackages(packagesDir: string): void {
+  found.delete(packagesDir);
+}
 const INSTALLS_REMEMBERED = 50;
 
 /** Asking takes a round trip and several looks at the disk for each import; a package like hono has a hundred. */

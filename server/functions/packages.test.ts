@@ -104,3 +104,22 @@ test("an install that fails or is too large leaves nothing behind, and the next 
   const fine = packagesWith(async () => ({ kind: "done" }));
   expect((await fine.install(withDependencies({ nope: "1" }))).kind).toBe("installed");
 });
+
+test("of the dependency sets the least recently used go, so that tenants can't fill the disk with spellings of a range", async () => {
+  let runs = 0;
+  const npm: NpmRun = async () => {
+    runs += 1;
+    return { kind: "done" };
+  };
+  const packages = createPackages({ dir, environment: {}, npm, setsMax: 2 });
+  await packages.install(withDependencies({ a: "1" }));
+  await packages.install(withDependencies({ a: "2" }));
+  await packages.install(withDependencies({ a: "1" }));
+  await packages.install(withDependencies({ a: "3" }));
+  expect(await readdir(dir)).toHaveLength(2);
+  expect(runs).toBe(3);
+  await packages.install(withDependencies({ a: "1" }));
+  expect(runs).toBe(3);
+  await packages.install(withDependencies({ a: "2" }));
+  expect(runs).toBe(4);
+});

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { errnoOf } from "#server/std/fault.ts";
+import { forgetPackages } from "./bundle-plugin.ts";
 import { runNpm, type NpmRun } from "./npm.ts";
 import { atLine, type Source, type SourceError } from "./source.ts";
 
@@ -20,6 +21,7 @@ export type PackagesOptions = {
   environment: Record<string, string>;
   timeoutMs?: number;
   bytesMax?: number;
+  setsMax?: number;
   npm?: NpmRun;
 };
 
@@ -27,6 +29,8 @@ const DEPENDENCIES_MAX = 100;
 const TIMEOUT_MS = 120_000;
 const BYTES_MAX = 200 * 1024 * 1024;
 const STALE_MS = 3_600_000;
+/** Dependency sets that are kept: with BYTES_MAX the bound of what tenants can lay on the disk. The least recently used go. */
+const SETS_MAX = 40;
 
 const NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/i;
 const TAG = /^[a-z][a-z0-9_-]*$/i;
@@ -43,7 +47,10 @@ export function createPackages(options: PackagesOptions): Packages {
       if (errors.length > 0) return { kind: "failed", errors };
       const key = createHash("sha256").update(JSON.stringify(dependencies)).digest("hex").slice(0, 32);
       const target = join(options.dir, key);
-      if (await exists(target)) return { kind: "installed", dir: target };
+      if (await exists(target)) {
+        await utimes(target, new Date(), new Date());
+        return { kind: "installed", dir: target };
+      }
       const pending = installing.get(key) ?? installOnce(options, target, dependencies, source);
       installing.set(key, pending);
       return pending.finally(() => installing.delete(key));
@@ -110,6 +117,7 @@ async function installOnce(
     const problem = run.kind === "done" ? await sizeProblem(dir, options.bytesMax ?? BYTES_MAX) : installProblem(run);
     if (problem) return { kind: "failed", errors: [inManifest(source, mentioned(problem, dependencies), problem)] };
     await moveInto(dir, target);
+    await removeLeastUsed(options.dir, options.setsMax ?? SETS_MAX);
     return { kind: "installed", dir: target };
   } finally {
     await rm(dir, { recursive: true, force: true });
@@ -133,6 +141,19 @@ async function removeStale(dir: string): Promise<void> {
     const path = join(dir, name);
     const found = await stat(path).catch(() => null);
     if (found && Date.now() - found.mtimeMs > STALE_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** By the time of last use, which stands in the folder's own time. */
+async function removeLeastUsed(dir: string, setsMax: number): Promise<void> {
+  const names = (await readdir(dir)).filter((name) => !name.startsWith("."));
+  const sets = await Promise.all(
+    names.map(async (name) => ({ name, usedAtMs: (await stat(join(dir, name)).catch(() => null))?.mtimeMs ?? 0 })),
+  );
+  const unused = sets.toSorted((a, b) => b.usedAtMs - a.usedAtMs).slice(setsMax);
+  for (const { name } of unused) {
+    forgetPackages(join(dir, name));
+    await rm(join(dir, name), { recursive: true, force: true });
   }
 }
 
