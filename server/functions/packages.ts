@@ -48,7 +48,7 @@ export function createPackages(options: PackagesOptions): Packages {
       const key = createHash("sha256").update(JSON.stringify(dependencies)).digest("hex").slice(0, 32);
       const target = join(options.dir, key);
       if (await exists(target)) {
-        await utimes(target, new Date(), new Date());
+        await markUsed(target);
         return { kind: "installed", dir: target };
       }
       const pending = installing.get(key) ?? installOnce(options, target, dependencies, source);
@@ -117,6 +117,7 @@ async function installOnce(
     const problem = run.kind === "done" ? await sizeProblem(dir, options.bytesMax ?? BYTES_MAX) : installProblem(run);
     if (problem) return { kind: "failed", errors: [inManifest(source, mentioned(problem, dependencies), problem)] };
     await moveInto(dir, target);
+    await markUsed(target);
     await removeLeastUsed(options.dir, options.setsMax ?? SETS_MAX);
     return { kind: "installed", dir: target };
   } finally {
@@ -144,15 +145,26 @@ async function removeStale(dir: string): Promise<void> {
   }
 }
 
-/** By the time of last use, which stands in the folder's own time. */
+/** When this process last used a set, finer than a folder's time; that one tells those of earlier processes. */
+const usedAtMs = new Map<string, number>();
+
+async function markUsed(target: string): Promise<void> {
+  usedAtMs.set(target, performance.timeOrigin + performance.now());
+  await utimes(target, new Date(), new Date());
+}
+
+async function lastUseMs(path: string): Promise<number> {
+  return usedAtMs.get(path) ?? (await stat(path).catch(() => null))?.mtimeMs ?? 0;
+}
+
+/** By the time of last use. */
 async function removeLeastUsed(dir: string, setsMax: number): Promise<void> {
   const names = (await readdir(dir)).filter((name) => !name.startsWith("."));
-  const sets = await Promise.all(
-    names.map(async (name) => ({ name, usedAtMs: (await stat(join(dir, name)).catch(() => null))?.mtimeMs ?? 0 })),
-  );
-  const unused = sets.toSorted((a, b) => b.usedAtMs - a.usedAtMs).slice(setsMax);
+  const sets = await Promise.all(names.map(async (name) => ({ name, lastMs: await lastUseMs(join(dir, name)) })));
+  const unused = sets.toSorted((a, b) => b.lastMs - a.lastMs).slice(setsMax);
   for (const { name } of unused) {
     forgetPackages(join(dir, name));
+    usedAtMs.delete(join(dir, name));
     await rm(join(dir, name), { recursive: true, force: true });
   }
 }

@@ -69,10 +69,12 @@ export class Shipper {
       this.#hasNews = false;
       if (!this.#stopping) await wait(GATHER_MS);
       try {
+        // Asked before reading: what was written until the stop may have come after a read that was under way then.
+        const isLast = this.#stopping;
         const isDone = await this.#ship();
         retryMs = RETRY_MS_MIN;
         if (!isDone) this.#hasNews = true;
-        else if (this.#stopping) return;
+        else if (isLast) return;
       } catch (error) {
         this.#log.warn(
           { err: error, retryMs },
