@@ -3,7 +3,6 @@ import type { VersionSpec } from "#server/contract/prepare.ts";
 import type { RequestOutcome } from "#server/contract/usage.ts";
 import type { Instance, Lease } from "#server/runtime/instances/instance.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
-import type { ServingFunction } from "#server/functions/serving.ts";
 
 const CHECKPOINT_EVERY_MS = 10_000;
 const PATH_CHARACTERS_MAX = 1_000;
@@ -26,14 +25,9 @@ export class Call {
   #instance: Instance | undefined;
   isOver = false;
 
-  constructor(
-    requestId: string,
-    target: { spec: VersionSpec; serving: ServingFunction },
-    req: IncomingMessage,
-    journal: Journal,
-  ) {
+  constructor(requestId: string, spec: VersionSpec, req: IncomingMessage, journal: Journal) {
     this.requestId = requestId;
-    this.spec = target.spec;
+    this.spec = spec;
     this.#journal = journal;
     this.#seq = journal.nextSeq();
     this.#method = req.method ?? "GET";
@@ -46,10 +40,6 @@ export class Call {
   enter(instance: Instance): void {
     this.#instance = instance;
     this.#lease = instance.enter(this.requestId);
-  }
-
-  get instance(): Instance | undefined {
-    return this.#instance;
   }
 
   /** Writes the END. To be called before the last byte of the answer is sent; a second time does nothing. */

@@ -84,7 +84,7 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   if (Number(req.headers["content-length"] ?? 0) > spec.limits.requestBodyBytesMax) {
     return refuse({ code: "body_too_large", message: tooLargeMessage(spec.limits.requestBodyBytesMax) });
   }
-  const call = new Call(requestId, { spec, serving }, req, parts.journal);
+  const call = new Call(requestId, spec, req, parts.journal);
   const acquiring = parts.fleet.pool(spec).acquire();
   const acquired = acquiring instanceof Promise ? await acquiring : acquiring;
   if (acquired.kind !== "instance") {
@@ -113,7 +113,7 @@ async function serveUpgrade(
   const { serving, path, isSharedOrigin } = resolved.target;
   const spec = await loaded(parts, Promise.resolve(parts.versions.get(pickVersion(serving))));
   if (!spec) return refuseUpgrade(socket, requestId, unavailable);
-  const call = new Call(requestId, { spec, serving }, req, parts.journal);
+  const call = new Call(requestId, spec, req, parts.journal);
   const acquired = await parts.fleet.pool(spec).acquire();
   if (acquired.kind !== "instance") {
     call.end("platform_failed", answerStatus("overloaded"));

@@ -55,7 +55,6 @@ export class Instance {
   /** It takes no new requests: its version was replaced, or it is being ended. */
   isDraining = false;
   lastUsedAtMs = Date.now();
-  served = 0;
 
   constructor(spec: VersionSpec, sandbox: Sandbox, parts: InstanceParts) {
     this.spec = spec;
@@ -108,7 +107,6 @@ export class Instance {
     const share = this.hasListened ? this.cpu.begin() : { cpuNs: 0 };
     const lease: Lease = { requestId, share, leave: () => this.#leave(lease) };
     this.leases.add(lease);
-    this.served += 1;
     return lease;
   }
 
