@@ -92,10 +92,22 @@ const runtimeEnv = z.object({
         .map((entry) => entry.trim())
         .filter((entry) => entry !== ""),
     ),
+  /** Threads that serve HTTP; 0: one for each core. */
+  GATEWAY_THREADS: z.coerce.number().int().min(0).max(64).default(0),
+  /** Instances that this node may run at a time; 0: what its memory bears. */
+  INSTANCES_MAX: z.coerce.number().int().min(0).max(10_000).default(0),
+  /** Calls of one organization that may wait for an instance. */
+  WAITING_MAX: z.coerce.number().int().min(0).max(100_000).default(1_000),
+  /** How long calls that a replaced version still answers (streams, WebSockets) may go on. */
+  REPLACED_MS_MAX: z.coerce.number().int().min(0).default(30_000),
+  /** "1": another runtime serves on the same ports and DATA_DIR, and is about to be stopped; this one takes over. */
+  TAKE_OVER: flag,
   INSTANCE_IDLE_MS: z.coerce.number().int().min(100).default(60_000),
   /** How long a stop waits for requests in flight and open WebSockets. The supervisor allows a stop 25 s in all. */
   DRAIN_MS_MAX: z.coerce.number().int().min(0).max(15_000).default(10_000),
+  /** Sandboxes kept started ahead of need: so many when nobody asks, and so many at the most. */
   WARM_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(2),
+  WARM_POOL_SIZE_MAX: z.coerce.number().int().min(0).max(256).default(16),
 });
 
 export type SupervisorEnv = z.infer<typeof supervisorEnv>;

@@ -15,6 +15,7 @@ export const functionLimits = z.object({
     .default(100 * MB),
   concurrencyPerInstanceMax: z.number().int().min(1).max(500).default(50),
   instancesMax: z.number().int().min(1).max(100).default(10),
+  requestsPerSecondMax: z.number().int().min(1).max(100_000).default(10_000),
 });
 export type FunctionLimits = z.infer<typeof functionLimits>;
 

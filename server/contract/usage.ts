@@ -13,6 +13,7 @@ export const requestOutcome = z.enum([
   "aborted", // the answer broke off half-way
   "lost", // START without END: the runtime was killed; charged up to the last checkpoint, and not as a request
   "platform_failed",
+  "refused", // no instance had room; charged as nothing
 ]);
 export type RequestOutcome = z.infer<typeof requestOutcome>;
 

@@ -1,10 +1,11 @@
-import type { ServerResponse } from "node:http";
 import type { Fleet } from "./instances/fleet.ts";
 import type { Routes } from "./gateway/routes.ts";
 import type { EgressTotals } from "./platform/egress-budget.ts";
-import type { Journal } from "./meter/journal.ts";
 
-type HealthParts = { fleet: Fleet; routes: Routes; journal: Journal; totals: EgressTotals };
+type HealthParts = { fleet: Fleet; routes: Routes; journals: JournalsView; totals: EgressTotals };
+
+/** What is known of the journals of all threads. */
+export type JournalsView = { readonly canWrite: boolean; readonly lastSeq: number };
 
 /** Alive, ready, and the numbers of this process. */
 export class Health {
@@ -19,32 +20,39 @@ export class Health {
     this.#isStopping = true;
   }
 
-  /** `/healthz`: the process answers. `/readyz`: it can serve and account for a request. */
-  answer(path: string, res: ServerResponse): void {
-    const reasons = path === "/readyz" ? this.#unready() : [];
-    const known = path === "/readyz" || path === "/healthz";
-    res.writeHead(!known ? 404 : reasons.length > 0 ? 503 : 200, {
-      "content-type": "application/json",
-      "cache-control": "no-store",
-    });
-    if (!known)
-      res.end(
-        JSON.stringify({ error: { code: "function_not_found", message: "No function answers at this address." } }),
-      );
-    else res.end(JSON.stringify(reasons.length > 0 ? { ok: false, reasons } : { ok: true }));
+  /** `/healthz`: the process answers. `/readyz`: it can serve and account for a request. Other paths are nobody's. */
+  answer(path: string): { status: number; body: string } {
+    switch (path) {
+      case "/healthz":
+        return { status: 200, body: JSON.stringify({ ok: true }) };
+      case "/readyz": {
+        const reasons = this.#unready();
+        return reasons.length === 0
+          ? { status: 200, body: JSON.stringify({ ok: true }) }
+          : { status: 503, body: JSON.stringify({ ok: false, reasons }) };
+      }
+      default:
+        return {
+          status: 404,
+          body: JSON.stringify({
+            error: { code: "function_not_found", message: "No function answers at this address." },
+          }),
+        };
+    }
   }
 
   /** Prometheus' text format. */
   metrics(): string {
     const instances = [...this.#parts.fleet.instances()];
     const { totals } = this.#parts;
-    const inFlight = instances.reduce((sum, instance) => sum + instance.inFlight, 0);
+    const inFlight = instances.reduce((sum, instance) => sum + instance.account.calls, 0);
     return [
       gauge("sluice_instances", "Sandboxed processes that run a function", instances.length),
       gauge("sluice_requests_in_flight", "Requests that instances are working on", inFlight),
+      gauge("sluice_requests_waiting", "Requests that wait for an instance", this.#parts.fleet.waitingRoom.total),
       gauge("sluice_functions", "Functions that are deployed", this.#parts.routes.size),
-      gauge("sluice_journal_seq", "Last number given to a counted fact", this.#parts.journal.lastSeq),
-      gauge("sluice_resident_bytes", "Memory of the gateway process", process.memoryUsage.rss()),
+      gauge("sluice_journal_seq", "Last number given to a counted fact", this.#parts.journals.lastSeq),
+      gauge("sluice_resident_bytes", "Memory of the runtime process", process.memoryUsage.rss()),
       counter("sluice_outgoing_sent_bytes_total", "Bytes that functions sent out", totals.sentBytes),
       counter("sluice_outgoing_received_bytes_total", "Bytes that functions fetched", totals.receivedBytes),
       counter("sluice_outgoing_exchanges_total", "Requests and connections that functions made", totals.exchanges),
@@ -56,7 +64,7 @@ export class Health {
     return [
       ...(this.#isStopping ? ["stopping"] : []),
       ...(this.#parts.routes.isListening ? [] : ["Postgres is away"]),
-      ...(this.#parts.journal.canWrite ? [] : ["the journal cannot be written"]),
+      ...(this.#parts.journals.canWrite ? [] : ["the journal cannot be written"]),
     ];
   }
 }

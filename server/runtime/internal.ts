@@ -23,8 +23,12 @@ export function createInternalServer(parts: InternalParts): Server {
 }
 
 async function handle(parts: InternalParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  if (req.method === "GET" && (req.url === "/healthz" || req.url === "/readyz"))
-    return parts.health.answer(req.url, res);
+  if (req.method === "GET" && (req.url === "/healthz" || req.url === "/readyz")) {
+    const { status, body } = parts.health.answer(req.url);
+    res.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
+    res.end(body);
+    return;
+  }
   if (req.method === "GET" && req.url === "/metrics") {
     res.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
     res.end(parts.health.metrics());

@@ -8,7 +8,10 @@ import { startRuntime } from "./runtime.ts";
 try {
   const env = readRuntimeEnv();
   const log = createLog("runtime", env.LOG_LEVEL);
-  const runtime = await startRuntime(env, log);
+  const runtime = await startRuntime(env, log, (error) => {
+    log.fatal({ err: error }, "a thread of the gateway ended: the runtime ends too, to be started again");
+    process.exit(1);
+  });
   let stopping: Promise<void> | undefined;
   const stop = (): void => {
     stopping ??= runtime.stop().then(

@@ -1,30 +1,21 @@
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import type { Server } from "node:http";
-import { hostname } from "node:os";
-import type { Duplex } from "node:stream";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { connect, type Db } from "#server/db/client.ts";
 import type { RuntimeEnv } from "#server/env.ts";
-import { beginEpoch, markDrained } from "#server/metering/ledger.ts";
-import { pruneLogs } from "#server/metering/logs.ts";
-import { HOUR_MS } from "#server/std/clock.ts";
-import { errnoOf, Fault } from "#server/std/fault.ts";
-import { lockFile } from "#server/std/file-lock.ts";
 import type { Log } from "#server/std/log.ts";
-import { createGateway } from "./gateway/gateway.ts";
+import { Accounting } from "./accounting.ts";
+import { checkPortsAreFree } from "./free-ports.ts";
+import { GatewayThreads } from "./gateway/gateway-threads.ts";
 import { Routes } from "./gateway/routes.ts";
+import type { ThreadData } from "./gateway/thread-messages.ts";
 import { VersionCache } from "./gateway/version-cache.ts";
 import { Health } from "./health.ts";
 import { Fleet } from "./instances/fleet.ts";
-import type { InstanceParts } from "./instances/instance.ts";
 import { watchLimits } from "./instances/limit-watch.ts";
+import { nodeBounds } from "./instances/node-bounds.ts";
 import { createInternalServer } from "./internal.ts";
-import { LogShipper } from "./logs/log-shipper.ts";
-import { Journal } from "./meter/journal.ts";
-import { recoverJournals } from "./meter/recovery.ts";
-import { Shipping } from "./meter/shipping.ts";
+import { holdJournals } from "./meter/journal-lock.ts";
+import type { Journals } from "./meter/journals.ts";
 import { egressHost } from "./platform/egress.ts";
 import type { EgressTotals } from "./platform/egress-budget.ts";
 import { machineRules } from "./platform/egress-rules.ts";
@@ -32,128 +23,83 @@ import { runDirFor } from "./run-dir.ts";
 import { openSandboxHost } from "./sandbox/open-host.ts";
 import { WarmPool } from "./sandbox/warm-pool.ts";
 
-const SHIP_MS_MAX = 10_000;
 /** Once its instance is gone, how long a call may take to see it and to write its END. */
 const END_MS_MAX = 1_000;
-const LOGS_KEPT_MS = 7 * 24 * HOUR_MS;
 
-/** Starts everything of a runtime node, and resolves when it serves. `stop` drains, ships what was counted, and ends. */
-export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop(): Promise<void> }> {
-  const db = connect(env.DATABASE_URL, { connectionsMax: 5 });
-  const epoch = await beginEpoch(db, { node: hostname(), region: env.REGION });
-  const journalsDir = lockJournals(env.DATA_DIR);
-  const journal = new Journal(join(journalsDir, String(epoch)), log);
-  const shipping = new Shipping(journal, { epoch, databaseUrl: env.DATABASE_URL, logLevel: env.LOG_LEVEL }, log);
-  const logs = new LogShipper(db, epoch, log);
-  void recover(journalsDir, db, epoch, log);
-
+/**
+ * Starts everything of a runtime node, and resolves when it serves. `stop` drains, ships what was counted, and ends.
+ * `died` is called when it can't go on.
+ */
+export async function startRuntime(
+  env: RuntimeEnv,
+  log: Log,
+  died: (error: unknown) => void,
+): Promise<{ stop(): Promise<void> }> {
+  const hold = holdJournals(join(env.DATA_DIR, "journal"), env);
+  if (!env.TAKE_OVER) await checkPortsAreFree(env);
+  const threadCount = env.GATEWAY_THREADS || availableParallelism();
+  const accounting = await Accounting.open(env, threadCount, hold, log);
+  const { db, journals } = accounting;
   const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
-  const rules = machineRules(env.EGRESS_ALLOW);
-  const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) =>
-    egressHost({ rules, uid, log, totals }),
-  );
-  const warmPool = new WarmPool(host, env.WARM_POOL_SIZE, log);
-  const onLine: InstanceParts["onLine"] = ({ organizationId, functionId, versionId }, line) =>
-    logs.add({ ...line, organizationId, functionId, versionId });
-  const fleet = new Fleet({ warmPool, instanceIdleMs: env.INSTANCE_IDLE_MS, log, parts: { journal, onLine } });
-  const watch = watchLimits(fleet, log);
+  const warmPool = await openWarmPool(env, totals, log);
+  const fleet: Fleet = new Fleet({
+    ...nodeBounds(env),
+    warmPool,
+    log,
+    parts: accounting.instanceParts(),
+    events: {
+      started: (instance) => threads.started(instance),
+      ended: (instance) => threads.ended(instance),
+      expired: (instance) => threads.expired(instance),
+    },
+  });
   const versions = new VersionCache(db);
-  const routes = new Routes({
+  const routes: Routes = new Routes({
     db,
     databaseUrl: env.DATABASE_URL,
     log,
-    events: { changed: (...ids) => fleet.swap(...ids) },
+    events: { changed: (...ids) => fleet.swap(...ids), moved: (labels) => threads.forget(labels) },
   });
-  await routes.open();
-  const health = new Health({ fleet, routes, journal, totals });
-  const upgraded = new Set<Duplex>();
-  const gateway = createGateway({
-    upgraded,
-    routes,
-    versions,
-    fleet,
-    journal,
-    functionsDomain: env.FUNCTIONS_DOMAIN,
-    log,
-    own: (path, res) => health.answer(path, res),
-  });
+  const health = new Health({ fleet, routes, journals, totals });
+  const events = { ...accounting.threadEvents(), died };
+  const threads = new GatewayThreads({ routes, versions, fleet, health, log, events });
+  const watch = watchLimits(fleet, log);
   const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, routes, health });
-  const pruning = setInterval(() => void prune(db, log), HOUR_MS);
-  await listen(gateway, env.GATEWAY_PORT, env.BIND_ADDRESS, "GATEWAY_PORT");
-  await listen(internal, env.INTERNAL_PORT, "127.0.0.1", "INTERNAL_PORT");
+  await routes.open();
+  internal.listen({ port: env.INTERNAL_PORT, host: "127.0.0.1", reusePort: true });
+  await once(internal, "listening");
+  await threads.start(threadsData(env, journals, threadCount));
 
   return {
     async stop() {
       health.stopping();
-      await drain(gateway, upgraded, env.DRAIN_MS_MAX);
       internal.close();
+      await threads.drain(env.DRAIN_MS_MAX);
       watch.stop();
-      clearInterval(pruning);
       await routes.close();
       await Promise.all([fleet.close(), warmPool.close()]);
-      await journal.settled(END_MS_MAX);
-      await journal.close();
-      await logs.stop();
-      if (await shipping.stop(SHIP_MS_MAX)) await finishEpoch(journal, db, epoch, log);
-      await db.$disconnect();
+      await threads.end(END_MS_MAX);
+      await accounting.close();
+      hold.release();
     },
   };
 }
 
-/** Journals have one owner: recovery removes those of lives that are over, and must never take a living one for such. */
-function lockJournals(dataDir: string): string {
-  const dir = join(dataDir, "journal");
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  if (lockFile(join(dir, "lock"))) return dir;
-  throw new Fault("conflict", `Another runtime uses ${dataDir}. Stop it, or set DATA_DIR to another folder.`);
+async function openWarmPool(env: RuntimeEnv, totals: EgressTotals, log: Log): Promise<WarmPool> {
+  const rules = machineRules(env.EGRESS_ALLOW);
+  const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) =>
+    egressHost({ rules, uid, log, totals }),
+  );
+  return new WarmPool(host, { sizeMin: env.WARM_POOL_SIZE, sizeMax: env.WARM_POOL_SIZE_MAX, log });
 }
 
-async function prune(db: Db, log: Log): Promise<void> {
-  try {
-    await pruneLogs(db, new Date(Date.now() - LOGS_KEPT_MS));
-  } catch (error) {
-    log.warn({ err: error }, "old log lines could not be removed; tried again in an hour");
-  }
-}
-
-async function recover(journalsDir: string, db: Db, epoch: bigint, log: Log): Promise<void> {
-  try {
-    await recoverJournals(journalsDir, db, epoch, log);
-  } catch (error) {
-    log.error({ err: error }, "an earlier life's journal could not be shipped; the next start tries again");
-  }
-}
-
-/** All of this life is in the ledger: its journal may go. */
-async function finishEpoch(journal: Journal, db: Db, epoch: bigint, log: Log): Promise<void> {
-  try {
-    await markDrained(db, epoch);
-    await rm(journal.dir, { recursive: true, force: true });
-  } catch (error) {
-    log.warn({ err: error }, "Postgres is away: the next start finishes this life's journal");
-  }
-}
-
-async function listen(server: Server, port: number, address: string, variable: string): Promise<void> {
-  server.listen(port, address);
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    if (errnoOf(error) !== "EADDRINUSE") throw error;
-    throw new Fault("conflict", `Port ${port} is in use. Stop what uses it, or set ${variable} to another port.`, {
-      cause: error,
-    });
-  }
-}
-
-/** No new connections; those with a request in flight may finish it, within a bound. */
-async function drain(server: Server, upgraded: ReadonlySet<Duplex>, timeMsMax: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => {
-    server.closeAllConnections();
-    for (const socket of upgraded) socket.destroy();
-  }, timeMsMax);
-  await closed;
-  clearTimeout(timer);
+function threadsData(env: RuntimeEnv, journals: Journals, threads: number): ThreadData[] {
+  return Array.from({ length: threads }, (_, at) => ({
+    threads,
+    port: env.GATEWAY_PORT,
+    address: env.BIND_ADDRESS,
+    functionsDomain: env.FUNCTIONS_DOMAIN,
+    logLevel: env.LOG_LEVEL,
+    journal: journals.place(at + 1),
+  }));
 }

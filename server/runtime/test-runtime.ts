@@ -13,7 +13,7 @@ import { freePort } from "#server/std/free-port.ts";
 import { newId } from "#server/std/id.ts";
 
 const INTERNAL_SECRET = "a secret of tests, long enough to pass";
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 40_000;
 
 /** A runtime process of a test's own, on free ports, with a database and a data folder of its own. */
 export type TestRuntime = AsyncDisposable & {
@@ -23,13 +23,20 @@ export type TestRuntime = AsyncDisposable & {
   pid(): number;
   /** What it said on standard error so far. */
   said(): string;
-  /** Makes a function whose main module is `bundle`, deployed. Returns its host name. */
-  deploy(name: string, bundle: string, limits?: Partial<FunctionLimits>): Promise<DeployedFunction>;
+  /** Makes a function whose main module is `bundle`, deployed, of the organization "acme" or another. Returns its host name. */
+  deploy(
+    name: string,
+    bundle: string,
+    limits?: Partial<FunctionLimits>,
+    organizationSlug?: string,
+  ): Promise<DeployedFunction>;
   prepare(bundle: string): Promise<Readiness>;
   /** What Prometheus would read. */
   metrics(): Promise<string>;
   kill(signal: NodeJS.Signals): Promise<void>;
-  start(): Promise<void>;
+  start(env?: Record<string, string>): Promise<void>;
+  /** Starts a second process that takes over from the one that runs; that one is then the caller's to stop. */
+  succeed(): Promise<Pick<TestRuntime, "kill">>;
 };
 
 export type DeployedFunction = { host: string; functionId: string; versionId: string; organizationId: string };
@@ -39,15 +46,11 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
   const dataDir = await mkdtemp(join(tmpdir(), "sluice-runtime-"));
   await chmod(dataDir, 0o711); // sandboxes run as another account, and their sockets lie in it
   const [gatewayPort, internalPort] = await Promise.all([freePort(), freePort()]);
-  const organizationId = newId("organization");
-  await database.db.organization.create({
-    data: { id: organizationId, slug: "acme", name: "Acme" },
-    select: { id: true },
-  });
+  const organizationId = await organizationOf(database, "acme");
   let child: ChildProcess | undefined;
   let said = "";
 
-  async function start(): Promise<void> {
+  async function launch(more: Record<string, string>): Promise<ChildProcess> {
     const started = spawn(process.execPath, [join(import.meta.dirname, "main.ts")], {
       env: {
         ...process.env,
@@ -61,25 +64,24 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
         SLUICE_LIFELINE: "1",
         LOG_LEVEL: "info",
         ...env,
+        ...more,
       },
       stdio: ["pipe", "pipe", "pipe"],
     });
-    child = started;
     started.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
-    const ready = new Promise<void>((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       createInterface({ input: started.stdout }).on("line", (line) => line === "runtime ready" && resolve());
       started.once("exit", (code) => reject(new Error(`the runtime ended with ${code}: ${said}`)));
       setTimeout(() => reject(new Error(`the runtime did not start: ${said}`)), START_MS_MAX).unref();
     });
-    await ready;
+    return started;
   }
 
-  async function kill(signal: NodeJS.Signals): Promise<void> {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, "exit");
-    child.kill(signal);
-    await exited;
+  async function start(more: Record<string, string> = {}): Promise<void> {
+    child = await launch(more);
   }
+
+  const kill = async (signal: NodeJS.Signals): Promise<void> => endProcess(child, signal);
 
   async function ask(path: string, body: unknown): Promise<unknown> {
     const answer = await request(`http://127.0.0.1:${internalPort}${path}`, {
@@ -98,10 +100,15 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
     pid: () => child?.pid ?? 0,
     said: () => said,
     start,
+    async succeed() {
+      const successor = await launch({ TAKE_OVER: "1" });
+      return { kill: (signal) => endProcess(successor, signal) };
+    },
     kill,
-    async deploy(name, bundle, limits) {
+    async deploy(name, bundle, limits, organizationSlug = "acme") {
       const deployed = await deploy(database, {
-        organizationId,
+        organizationId: await organizationOf(database, organizationSlug),
+        organizationSlug,
         name,
         bundle,
         limits: { ...defaultLimits, ...limits },
@@ -130,11 +137,28 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
   };
 }
 
+async function organizationOf({ db }: TestDatabase, slug: string): Promise<string> {
+  const { id } = await db.organization.upsert({
+    where: { slug },
+    create: { id: newId("organization"), slug, name: slug },
+    update: {},
+    select: { id: true },
+  });
+  return id;
+}
+
+async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill(signal);
+  await exited;
+}
+
 async function deploy(
   { db }: TestDatabase,
-  of: { organizationId: string; name: string; bundle: string; limits: FunctionLimits },
+  of: { organizationId: string; organizationSlug: string; name: string; bundle: string; limits: FunctionLimits },
 ): Promise<DeployedFunction> {
-  const { organizationId, name, bundle, limits } = of;
+  const { organizationId, organizationSlug, name, bundle, limits } = of;
   const existing = await db.function.findUnique({
     where: { organizationId_name: { organizationId, name } },
     select: { id: true },
@@ -166,7 +190,7 @@ async function deploy(
     db.function.update({ where: { id: functionId }, data: { activeDeploymentId: deploymentId }, select: { id: true } }),
     db.$executeRaw`SELECT pg_notify('sluice_function', ${functionId})`,
   ]);
-  return { host: `${name}--acme.localhost`, functionId, versionId, organizationId };
+  return { host: `${name}--${organizationSlug}.localhost`, functionId, versionId, organizationId };
 }
 
 /** Asks again until the answer passes, 10 s at most. */

@@ -23,7 +23,7 @@ import { networkAttacks } from "./network-attacks.ts";
 const limits = { cpuMsMax: 300, wallMsMax: 2_000, memoryMbMax: 64, instancesMax: 2 };
 const NEIGHBOUR = "neighbour--victim.localhost";
 const NEIGHBOUR_EVERY_MS = 25;
-const PLATFORM_MB_MAX = 500;
+const PLATFORM_MB_MAX = 700;
 
 let runtime: TestRuntime;
 let allowed: Server;

@@ -42,7 +42,7 @@ export function sendAnswer(res: ServerResponse, requestId: string, answer: Platf
     "content-length": body.length,
     "cache-control": "no-store",
     "x-request-id": requestId,
-    ...(answer.code === "overloaded" ? { "retry-after": "1" } : {}),
+    ...(statusOf[answer.code] === 429 || statusOf[answer.code] === 503 ? { "retry-after": "1" } : {}),
     // What the platform didn't read of a body can't be told from a next request.
     ...(answer.code === "body_too_large" ? { connection: "close" } : {}),
   });

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import type { VersionSpec } from "#server/contract/prepare.ts";
 import type { RequestOutcome } from "#server/contract/usage.ts";
-import type { Instance, Lease } from "#server/runtime/instances/instance.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
+import type { Lease } from "./local-instances.ts";
+import type { ServedVersion } from "./thread-messages.ts";
 
 const CHECKPOINT_EVERY_MS = 10_000;
 const PATH_CHARACTERS_MAX = 1_000;
@@ -10,10 +10,9 @@ const PATH_CHARACTERS_MAX = 1_000;
 /** One call of a function, as it is counted: from its START to its END in the journal. */
 export class Call {
   readonly requestId: string;
-  readonly spec: VersionSpec;
+  readonly version: ServedVersion;
   ingressBytes = 0;
   egressBytes = 0;
-  coldStart = false;
   readonly #journal: Journal;
   readonly #seq: number;
   readonly #atMs = Date.now();
@@ -22,12 +21,14 @@ export class Call {
   readonly #path: string;
   readonly #checkpoints: NodeJS.Timeout;
   #lease: Lease | undefined;
-  #instance: Instance | undefined;
+  #isColdStart = false;
+  /** Used in instances that it has left. */
+  #leftNs = 0;
   isOver = false;
 
-  constructor(requestId: string, spec: VersionSpec, req: IncomingMessage, journal: Journal) {
+  constructor(requestId: string, version: ServedVersion, req: IncomingMessage, journal: Journal) {
     this.requestId = requestId;
-    this.spec = spec;
+    this.version = version;
     this.#journal = journal;
     this.#seq = journal.nextSeq();
     this.#method = req.method ?? "GET";
@@ -36,10 +37,16 @@ export class Call {
     this.#checkpoints = setInterval(() => this.#checkpoint(), CHECKPOINT_EVERY_MS);
   }
 
-  /** The call is given to an instance. Must happen in the tick in which the instance was acquired. */
-  enter(instance: Instance): void {
-    this.#instance = instance;
-    this.#lease = instance.enter(this.requestId);
+  /** An instance works on it. */
+  enter(lease: Lease): void {
+    this.#lease = lease;
+    this.#isColdStart ||= lease.isColdStart;
+  }
+
+  /** Its instance is gone, and it may be given to another. */
+  leave(): void {
+    this.#leftNs += this.#lease?.leave() ?? 0;
+    this.#lease = undefined;
   }
 
   /** Writes the END. To be called before the last byte of the answer is sent; a second time does nothing. */
@@ -47,17 +54,16 @@ export class Call {
     if (this.isOver) return;
     this.isOver = true;
     clearInterval(this.#checkpoints);
-    this.#lease?.leave();
+    this.leave();
     this.#journal.append({ kind: "end", seq: this.#seq, ...this.#soFar(), status, outcome });
   }
 
   #checkpoint(): void {
-    this.#instance?.cpu.settle();
     this.#journal.append({ kind: "checkpoint", seq: this.#seq, ...this.#soFar() });
   }
 
   #soFar() {
-    const { organizationId, functionId, versionId } = this.spec;
+    const { organizationId, functionId, versionId } = this.version;
     return {
       organizationId,
       functionId,
@@ -67,10 +73,10 @@ export class Call {
       method: this.#method,
       path: this.#path,
       wallUs: Math.round((performance.now() - this.#beganAt) * 1000),
-      cpuNs: this.#lease?.share.cpuNs ?? 0,
+      cpuNs: this.#leftNs + (this.#lease?.usedNs() ?? 0),
       ingressBytes: this.ingressBytes,
       egressBytes: this.egressBytes,
-      coldStart: this.coldStart,
+      coldStart: this.#isColdStart,
     };
   }
 }

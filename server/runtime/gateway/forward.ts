@@ -1,12 +1,15 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Transform, type Readable } from "node:stream";
 import type { Dispatcher } from "undici";
-import type { Instance } from "#server/runtime/instances/instance.ts";
-import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
 import type { RequestOutcome } from "#server/contract/usage.ts";
+import type { Failure } from "#server/runtime/instances/failure.ts";
+import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
 import { answerStatus, sendAnswer, type AnswerCode, type PlatformAnswer } from "./answer.ts";
 import type { Call } from "./call.ts";
+import type { Refusal } from "./desk.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
+import type { LimitNotices } from "./limit-notices.ts";
+import type { Lease } from "./local-instances.ts";
 
 export type Exchange = {
   req: IncomingMessage;
@@ -17,8 +20,16 @@ export type Exchange = {
   proto: "http" | "https";
 };
 
-/** How soon after its connections the end of a process is known. */
-export const EXIT_MS_MAX = 150;
+/** What serves an exchange, and where another place for it is had if its instance breaks. */
+export type Serving = {
+  call: Call;
+  lease: Lease;
+  notices: LimitNotices;
+  enterAnother(): Lease | Promise<Lease | Refusal>;
+};
+
+/** Methods that may be sent a second time (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
 /** An answer's end up to this size is joined to its head, which copies it. */
 const JOINED_BYTES_MAX = 16 * 1024;
@@ -26,44 +37,56 @@ const JOINED_BYTES_MAX = 16 * 1024;
 class BodyTooLarge extends Error {}
 
 /** Sends a call to its instance and the answer back, streaming both ways, and sees to it that it ends exactly once. */
-export function forward(exchange: Exchange, call: Call, instance: Instance): void {
-  new Forwarding(exchange, call, instance).begin();
+export function forward(exchange: Exchange, serving: Serving): void {
+  new Forwarding(exchange, serving).begin();
 }
 
 class Forwarding implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
+  readonly #serving: Serving;
   readonly #call: Call;
-  readonly #instance: Instance;
+  #lease: Lease;
   #controller: Dispatcher.DispatchController | undefined;
   #wallTimer: NodeJS.Timeout | undefined;
   #status = 0;
   /** Of the answer's body; undefined when it has no declared length. */
   #bytesLeft: number | undefined;
-  #abortedFor: "time_limit" | "client_gone" | undefined;
+  #abortedFor: "time_limit" | "client_gone" | "replaced" | undefined;
   #threw = false;
+  #wasRetried = false;
   /** Something of the answer has been given to the caller's socket. */
   #hasSent = false;
 
-  constructor(exchange: Exchange, call: Call, instance: Instance) {
+  constructor(exchange: Exchange, serving: Serving) {
     this.#exchange = exchange;
-    this.#call = call;
-    this.#instance = instance;
+    this.#serving = serving;
+    this.#call = serving.call;
+    this.#lease = serving.lease;
   }
 
   begin(): void {
-    const { req, res, path, isSharedOrigin, clientAddress, proto } = this.#exchange;
-    const { limits } = this.#call.spec;
-    this.#wallTimer = setTimeout(() => this.#abort("time_limit"), limits.wallMsMax);
-    res.on("close", () => {
+    this.#wallTimer = setTimeout(() => this.#abort("time_limit"), this.#call.version.limits.wallMsMax);
+    this.#exchange.res.on("close", () => {
       if (!this.#call.isOver) this.#abort("client_gone");
     });
+    this.#dispatch();
+  }
+
+  /** The instance was replaced long ago: what streams so long is cut. */
+  expire(): void {
+    if (!this.#call.isOver) this.#abort("replaced");
+  }
+
+  #dispatch(): void {
+    const { req, path, isSharedOrigin, clientAddress, proto } = this.#exchange;
+    this.#lease.instance.opened(this);
     const headers = requestHeaders(req, {
       requestId: this.#call.requestId,
       clientAddress,
       proto,
       stripCookies: isSharedOrigin,
     });
-    this.#instance.upstream.dispatch({ path, method: req.method ?? "GET", headers, body: this.#body() }, this);
+    this.#lease.instance.upstream.dispatch({ path, method: req.method ?? "GET", headers, body: this.#body() }, this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -122,10 +145,12 @@ class Forwarding implements Dispatcher.DispatchHandler {
       case "time_limit":
         return this.#fail(
           "time_limit",
-          `The function did not answer within its limit of ${this.#call.spec.limits.wallMsMax / 1000} s.`,
+          `The function did not answer within its limit of ${this.#call.version.limits.wallMsMax / 1000} s. Answer sooner, or raise "Wall time" in its settings.`,
         );
       case "client_gone":
         return this.#close("client_gone", 499);
+      case "replaced":
+        return this.#refuse({ code: "platform_failed", message: "The version was replaced. Try again." }, "aborted");
       case undefined:
         void this.#failBecauseInstanceBroke();
     }
@@ -148,6 +173,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   #fail(code: AnswerCode & RequestOutcome, message: string): void {
+    this.#serving.notices.ended(this.#call, code, message);
     this.#refuse({ code, message }, this.#exchange.res.headersSent ? (code === "time_limit" ? code : "aborted") : code);
   }
 
@@ -159,10 +185,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   #close(outcome: RequestOutcome, status: number): void {
     clearTimeout(this.#wallTimer);
+    this.#lease.instance.closed(this);
     this.#call.end(outcome, status);
   }
 
-  #abort(reason: "time_limit" | "client_gone"): void {
+  #abort(reason: "time_limit" | "client_gone" | "replaced"): void {
     this.#abortedFor ??= reason;
     this.#controller?.abort(new Error(reason));
     // Not yet on a connection: undici will not call back until it is, which may be never.
@@ -171,21 +198,63 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   /** The connection broke: because the process ended, and then why is soon known, or for no reason that we know. */
   async #failBecauseInstanceBroke(): Promise<void> {
-    const failure = await this.#instance.failureWithin(EXIT_MS_MAX);
+    const failure = await this.#lease.instance.whyBroken();
     if (this.#call.isOver) return;
+    if (this.#abortedFor) return this.onResponseError(nothingToControl, new Error(this.#abortedFor));
+    if (this.#maySendAgain(failure)) return this.#sendAgain();
     const { outcome, message } = failure;
+    this.#serving.notices.ended(this.#call, outcome, message);
     this.#refuse(
       { code: outcome, message },
       this.#exchange.res.headersSent && outcome === "function_crashed" ? "aborted" : outcome,
     );
   }
 
+  /**
+   * A call that lost its instance through another's doing gets one more try, where nobody can see that it was made twice:
+   * its method allows that, it has no body, and nothing was answered. Whose doing it was: of a CPU limit the calls that
+   * are over it, of a crash and of memory a call that was alone; among several it can't be told, so each gets its try.
+   */
+  #maySendAgain({ outcome }: Failure): boolean {
+    const { req, res } = this.#exchange;
+    const isSafe = IDEMPOTENT.has(req.method ?? "") && !hasBody(req) && !res.headersSent && !this.#hasSent;
+    if (!isSafe || this.#wasRetried) return false;
+    switch (outcome) {
+      case "cpu_limit":
+        return this.#lease.usedNs() < this.#call.version.limits.cpuMsMax * 1_000_000;
+      case "memory_limit":
+      case "function_crashed":
+        return this.#lease.instance.account.callsAtEnd > 1;
+      case "platform_failed":
+        return true;
+    }
+  }
+
+  async #sendAgain(): Promise<void> {
+    this.#wasRetried = true;
+    this.#controller = undefined;
+    this.#lease.instance.closed(this);
+    this.#call.leave();
+    const entered = await this.#serving.enterAnother();
+    if (this.#call.isOver) {
+      if (typeof entered !== "string") entered.leave();
+      return;
+    }
+    if (typeof entered === "string")
+      return this.#refuse(
+        { code: "overloaded", message: "No instance could be started. Try again shortly." },
+        "refused",
+      );
+    this.#lease = entered;
+    this.#call.enter(entered);
+    this.#dispatch();
+  }
+
   /** The request's body, counted and bounded as it passes; none where the request has none. */
   #body(): Readable | null {
     const { req } = this.#exchange;
-    if (req.headers["content-length"] === undefined && req.headers["transfer-encoding"] === undefined) return null;
-    if (req.headers["content-length"] === "0") return null;
-    const bytesMax = this.#call.spec.limits.requestBodyBytesMax;
+    if (!hasBody(req)) return null;
+    const bytesMax = this.#call.version.limits.requestBodyBytesMax;
     const call = this.#call;
     const counter = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -212,8 +281,13 @@ function isRuntimesOwn(status: number, headers: IncomingHttpHeaders): boolean {
   return status === 500 && headers["content-length"] === "21" && headers["content-type"] === undefined;
 }
 
+function hasBody({ headers }: IncomingMessage): boolean {
+  if (headers["transfer-encoding"] !== undefined) return true;
+  return headers["content-length"] !== undefined && headers["content-length"] !== "0";
+}
+
 export function tooLargeMessage(bytesMax: number): string {
-  return `The request's body is larger than ${bytesMax} bytes. Send less at once, or raise the function's limit.`;
+  return `The request's body is larger than ${bytesMax} bytes. Send less at once, or raise "Request body" in the function's settings.`;
 }
 
 const nothingToControl: Dispatcher.DispatchController = {

@@ -1,39 +1,34 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { VersionSpec } from "#server/contract/prepare.ts";
-import type { ServingFunction } from "#server/functions/serving.ts";
-import type { Fleet } from "#server/runtime/instances/fleet.ts";
-import type { Acquired } from "#server/runtime/instances/version-pool.ts";
+import { callKey } from "#server/runtime/meter/cpu-account.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
 import { newId } from "#server/std/id.ts";
 import type { Log } from "#server/std/log.ts";
 import { addressOf, type Address } from "./address.ts";
 import { answerStatus, sendAnswer, type PlatformAnswer } from "./answer.ts";
 import { Call } from "./call.ts";
+import type { Desk, Refusal } from "./desk.ts";
 import { forward, tooLargeMessage } from "./forward.ts";
-import type { Routes } from "./routes.ts";
+import type { LimitNotices } from "./limit-notices.ts";
+import { mayBegin } from "./rate.ts";
+import type { KnownRoute } from "./route-cache.ts";
+import type { ServedVersion } from "./thread-messages.ts";
 import { drainAfterAnswer } from "./unread-body.ts";
 import { forwardUpgrade, refuseUpgrade } from "./upgrade.ts";
-import type { VersionCache } from "./version-cache.ts";
 
 const KEEP_ALIVE_MS = 65_000;
 const HEADERS_MS_MAX = 30_000;
 const HEADER_BYTES_MAX = 32 * 1024;
 
 export type GatewayParts = {
-  routes: Routes;
-  versions: VersionCache;
-  fleet: Fleet;
+  desk: Desk;
   journal: Journal;
+  notices: LimitNotices;
   functionsDomain: string;
   log: Log;
-  /** Sockets that are no longer the server's to close: those of WebSockets. */
-  upgraded: Set<Duplex>;
-  /** Answers on the gateway's own names: health. */
-  own(path: string, res: ServerResponse): void;
 };
 
-type Target = { serving: ServingFunction; path: string; isSharedOrigin: boolean };
+type Target = { version: ServedVersion; path: string; isSharedOrigin: boolean };
 type Resolved =
   | { kind: "target"; target: Target }
   | { kind: "own"; path: string }
@@ -60,8 +55,6 @@ export function createGateway(parts: GatewayParts): Server {
   );
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
-    parts.upgraded.add(socket);
-    socket.on("close", () => parts.upgraded.delete(socket));
     serveUpgrade(parts, { req, socket, head }).catch((error: unknown) => {
       parts.log.error({ err: error }, "an upgrade could not be served");
       socket.destroy();
@@ -74,31 +67,23 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   const requestId = newId("request");
   drainAfterAnswer(req, res);
   const refuse = (answer: PlatformAnswer): void => void sendAnswer(res, requestId, answer);
-  const resolved = resolve(parts, addressOf(req, parts.functionsDomain));
-  if (resolved.kind === "own") return parts.own(resolved.path, res);
+  const resolving = resolve(parts, addressOf(req, parts.functionsDomain));
+  const resolved = resolving instanceof Promise ? await resolving : resolving;
+  if (resolved.kind === "own") return answerOwn(parts.desk, resolved.path, res);
   if (resolved.kind === "refused") return refuse(resolved.answer);
-  const { serving, path, isSharedOrigin } = resolved.target;
-  const found = parts.versions.get(pickVersion(serving));
-  const spec = found instanceof Promise ? await loaded(parts, found) : found;
-  if (!spec) return refuse(unavailable);
-  if (Number(req.headers["content-length"] ?? 0) > spec.limits.requestBodyBytesMax) {
-    return refuse({ code: "body_too_large", message: tooLargeMessage(spec.limits.requestBodyBytesMax) });
+  const { version, path, isSharedOrigin } = resolved.target;
+  if (Number(req.headers["content-length"] ?? 0) > version.limits.requestBodyBytesMax) {
+    return refuse({ code: "body_too_large", message: tooLargeMessage(version.limits.requestBodyBytesMax) });
   }
-  const call = new Call(requestId, spec, req, parts.journal);
-  const acquiring = parts.fleet.pool(spec).acquire();
-  const acquired = acquiring instanceof Promise ? await acquiring : acquiring;
-  if (acquired.kind !== "instance") {
-    call.end("platform_failed", answerStatus("overloaded"));
-    return refuse(refusalFor(acquired));
-  }
-  if (res.destroyed) return leftWhileWaiting(parts, call);
-  call.coldStart = acquired.coldStart;
-  call.enter(acquired.instance);
-  res.on("close", () => parts.fleet.knows(spec.versionId)?.released());
+  const call = new Call(requestId, version, req, parts.journal);
+  const entering = parts.desk.enter(version, callKey(requestId));
+  const entered = entering instanceof Promise ? await entering : entering;
+  if (typeof entered === "string") return refuse(refused(parts, call, entered));
+  call.enter(entered);
+  if (res.destroyed) return call.end("client_gone", 499); // it hung up while it waited, and "close" won't be told again
   forward(
     { req, res, path, isSharedOrigin, clientAddress: req.socket.remoteAddress ?? "", proto: "http" },
-    call,
-    acquired.instance,
+    { call, lease: entered, enterAnother: () => parts.desk.enter(version, callKey(requestId)), notices: parts.notices },
   );
 }
 
@@ -107,53 +92,60 @@ async function serveUpgrade(
   { req, socket, head }: { req: IncomingMessage; socket: Duplex; head: Buffer },
 ): Promise<void> {
   const requestId = newId("request");
-  const resolved = resolve(parts, addressOf(req, parts.functionsDomain));
+  const resolved = await resolve(parts, addressOf(req, parts.functionsDomain));
   if (resolved.kind !== "target")
     return refuseUpgrade(socket, requestId, resolved.kind === "refused" ? resolved.answer : notFound);
-  const { serving, path, isSharedOrigin } = resolved.target;
-  const spec = await loaded(parts, Promise.resolve(parts.versions.get(pickVersion(serving))));
-  if (!spec) return refuseUpgrade(socket, requestId, unavailable);
-  const call = new Call(requestId, spec, req, parts.journal);
-  const acquired = await parts.fleet.pool(spec).acquire();
-  if (acquired.kind !== "instance") {
-    call.end("platform_failed", answerStatus("overloaded"));
-    return refuseUpgrade(socket, requestId, refusalFor(acquired));
-  }
-  if (socket.destroyed) return leftWhileWaiting(parts, call);
-  call.coldStart = acquired.coldStart;
-  call.enter(acquired.instance);
-  socket.on("close", () => parts.fleet.knows(spec.versionId)?.released());
+  const { version, path, isSharedOrigin } = resolved.target;
+  const call = new Call(requestId, version, req, parts.journal);
+  const entered = await parts.desk.enter(version, callKey(requestId));
+  if (typeof entered === "string") return refuseUpgrade(socket, requestId, refused(parts, call, entered));
+  call.enter(entered);
+  if (socket.destroyed) return call.end("client_gone", 499);
   forwardUpgrade(
     { req, socket, head, path, isSharedOrigin, clientAddress: req.socket.remoteAddress ?? "", proto: "http" },
-    call,
-    acquired.instance,
+    { call, lease: entered, notices: parts.notices },
   );
 }
 
-/** The caller hung up before an instance was found: its place goes to the next, and "close" won't be told again. */
-function leftWhileWaiting({ fleet }: GatewayParts, call: Call): void {
-  call.end("client_gone", 499);
-  fleet.knows(call.spec.versionId)?.released();
+async function answerOwn(desk: Desk, path: string, res: ServerResponse): Promise<void> {
+  const { status, body } = await desk.health(path);
+  res.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
+  res.end(body);
+}
+
+/** No instance took the call: its END, and what the caller is told. */
+function refused(parts: GatewayParts, call: Call, refusal: Refusal): PlatformAnswer {
+  const answer = answerFor(refusal, call.version);
+  call.end("refused", answerStatus(answer.code));
+  parts.notices.refused(call.version, answer.code, answer.message);
+  return answer;
+}
+
+function resolve(parts: GatewayParts, address: Address): Resolved | Promise<Resolved> {
+  if (address.kind === "malformed") return { kind: "refused", answer: malformed };
+  if (address.kind === "gateway") return { kind: "own", path: address.path };
+  if (address.kind === "unknown") return { kind: "refused", answer: notFound };
+  const route = parts.desk.route(`${address.label.functionName}--${address.label.organizationSlug}`);
+  return route instanceof Promise ? route.then((found) => admit(parts, found, address)) : admit(parts, route, address);
 }
 
 /** Who is to answer, or why nobody may. */
-function resolve(parts: GatewayParts, address: Address): Resolved {
-  if (address.kind === "malformed") return { kind: "refused", answer: malformed };
-  if (address.kind === "gateway") return { kind: "own", path: address.path };
-  const serving = address.kind === "function" ? parts.routes.find(address.label) : undefined;
-  if (address.kind === "unknown" || !serving) return { kind: "refused", answer: notFound };
-  if (serving.stoppedBecause !== null)
-    return { kind: "refused", answer: { code: "spend_cap_reached", message: serving.stoppedBecause } };
-  if (!parts.journal.canWrite) {
-    return {
-      kind: "refused",
-      answer: {
-        code: "overloaded",
-        message: "The platform can't account for requests at the moment. Try again shortly.",
-      },
-    };
+function admit(
+  parts: GatewayParts,
+  route: KnownRoute | null,
+  { path, isSharedOrigin }: Extract<Address, { kind: "function" }>,
+): Resolved {
+  if (!route) return { kind: "refused", answer: notFound };
+  if (route.stoppedBecause !== null)
+    return { kind: "refused", answer: { code: "spend_cap_reached", message: route.stoppedBecause } };
+  if (!parts.journal.canWrite) return { kind: "refused", answer: unaccountable };
+  const version = pickVersion(route);
+  if (!mayBegin(route.rateWords, version.limits.requestsPerSecondMax, process.hrtime.bigint())) {
+    const answer = tooFast(version);
+    parts.notices.refused(version, answer.code, answer.message);
+    return { kind: "refused", answer };
   }
-  return { kind: "target", target: { serving, path: address.path, isSharedOrigin: address.isSharedOrigin } };
+  return { kind: "target", target: { version, path, isSharedOrigin } };
 }
 
 const notFound: PlatformAnswer = {
@@ -164,36 +156,40 @@ const malformed: PlatformAnswer = {
   code: "bad_request",
   message: "The request's target must be a path, or a whole http URL.",
 };
-const unavailable: PlatformAnswer = {
+const unaccountable: PlatformAnswer = {
   code: "overloaded",
-  message: "The function's code can't be read at the moment. Try again shortly.",
+  message: "The platform can't account for requests at the moment. Try again shortly.",
 };
 
-function refusalFor(acquired: Exclude<Acquired, { kind: "instance" }>): PlatformAnswer {
-  switch (acquired.kind) {
+function tooFast({ limits }: ServedVersion): PlatformAnswer {
+  return {
+    code: "rate_limited",
+    message: `The function takes ${limits.requestsPerSecondMax} requests a second. Call it less often, or raise "Requests a second" in its settings.`,
+  };
+}
+
+function answerFor(refusal: Refusal, { limits }: ServedVersion): PlatformAnswer {
+  switch (refusal) {
+    case "too_many_concurrent":
+      return {
+        code: "too_many_concurrent",
+        message: `All ${limits.instancesMax * limits.concurrencyPerInstanceMax} places of the function are taken (${limits.instancesMax} instances). Try again shortly, or raise its limits in its settings.`,
+      };
     case "overloaded":
-      return { code: "overloaded", message: "All instances of the function are busy. Try again shortly." };
+      return { code: "overloaded", message: "This node has no room for another instance. Try again shortly." };
     case "no_sandbox":
       return { code: "overloaded", message: "No instance could be started. Try again shortly." };
   }
 }
 
-async function loaded(parts: GatewayParts, found: Promise<VersionSpec | null>): Promise<VersionSpec | null> {
-  try {
-    return await found;
-  } catch (error) {
-    parts.log.error({ err: error }, "a version could not be read");
-    return null;
-  }
-}
-
-function pickVersion({ shares }: ServingFunction): string {
+function pickVersion({ shares }: KnownRoute): ServedVersion {
   const [first] = shares;
-  if (!first || shares.length === 1) return first?.versionId ?? "";
+  if (!first) throw new Error("a route without a version");
+  if (shares.length === 1) return first.version;
   let point = Math.random() * 100;
   for (const share of shares) {
     point -= share.percent;
-    if (point < 0) return share.versionId;
+    if (point < 0) return share.version;
   }
-  return first.versionId;
+  return first.version;
 }

@@ -1,6 +1,5 @@
 import { Client } from "pg";
 import { channels } from "#server/contract/notify.ts";
-import type { FunctionLabel } from "#server/contract/names.ts";
 import type { Db } from "#server/db/client.ts";
 import { servingFunctions, type ServingFunction } from "#server/functions/serving.ts";
 import type { Log } from "#server/std/log.ts";
@@ -10,6 +9,8 @@ const RECONNECT_MS = 500;
 export type RouteEvents = {
   /** The versions that no deployment names any more, and those that one names now. */
   changed(retired: readonly string[], serving: readonly string[]): void;
+  /** These names (null: any) may lead elsewhere. Resolves when nobody goes by what was so before. */
+  moved(labels: string[] | null): Promise<void>;
 };
 
 /**
@@ -44,11 +45,12 @@ export class Routes {
     await client.connect();
     this.#listener = client;
     for (const channel of Object.values(channels)) await client.query(`LISTEN ${channel}`);
-    await this.#enqueue(async () => this.#replaceAll(await servingFunctions(this.#db)));
+    await this.#enqueue(() => this.#readAll());
   }
 
-  find(label: FunctionLabel): ServingFunction | undefined {
-    return this.#byLabel.get(`${label.functionName}--${label.organizationSlug}`);
+  /** `label` as "function--organization". */
+  find(label: string): ServingFunction | undefined {
+    return this.#byLabel.get(label);
   }
 
   get size(): number {
@@ -66,14 +68,17 @@ export class Routes {
 
   /** Reads one function again: what was committed before the call is served when it resolves. */
   refresh(functionId: string): Promise<void> {
-    return this.#enqueue(async () => this.#replace(functionId, (await servingFunctions(this.#db, { functionId }))[0]));
+    return this.#enqueue(async () => {
+      await this.#events.moved(this.#replace(functionId, (await servingFunctions(this.#db, { functionId }))[0]));
+    });
   }
 
   #notified(channel: string, id: string): void {
     if (channel === channels.function) void this.refresh(id);
     if (channel === channels.organization) {
       void this.#enqueue(async () => {
-        for (const one of await servingFunctions(this.#db, { organizationId: id })) this.#replace(one.functionId, one);
+        const functions = await servingFunctions(this.#db, { organizationId: id });
+        await this.#events.moved(functions.flatMap((one) => this.#replace(one.functionId, one)));
       });
     }
   }
@@ -81,35 +86,36 @@ export class Routes {
   #enqueue(work: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(work).catch((error: unknown) => {
       this.#log.error({ err: error }, "a change of routes could not be read; reading all again");
-      setTimeout(
-        () => !this.#isClosed && void this.#enqueue(async () => this.#replaceAll(await servingFunctions(this.#db))),
-        RECONNECT_MS,
-      ).unref();
+      setTimeout(() => !this.#isClosed && void this.#enqueue(() => this.#readAll()), RECONNECT_MS).unref();
     });
     return this.#queue;
   }
 
-  #replaceAll(functions: readonly ServingFunction[]): void {
+  async #readAll(): Promise<void> {
+    const functions = await servingFunctions(this.#db);
     const present = new Set(functions.map((one) => one.functionId as string));
     for (const id of this.#labelOf.keys()) if (!present.has(id)) this.#replace(id, undefined);
     for (const one of functions) this.#replace(one.functionId, one);
+    await this.#events.moved(null);
   }
 
-  #replace(functionId: string, now: ServingFunction | undefined): void {
+  /** Returns the names that this may have changed. */
+  #replace(functionId: string, now: ServingFunction | undefined): string[] {
     const label = this.#labelOf.get(functionId);
     const found = label === undefined ? undefined : this.#byLabel.get(label);
     // A function of the same name may have come in its place.
     const before = found?.functionId === functionId ? found : undefined;
     if (before && label !== undefined) this.#byLabel.delete(label);
     this.#labelOf.delete(functionId);
-    if (now) {
-      const newLabel = `${now.functionName}--${now.organizationSlug}`;
+    const newLabel = now && `${now.functionName}--${now.organizationSlug}`;
+    if (now && newLabel !== undefined) {
       this.#byLabel.set(newLabel, now);
       this.#labelOf.set(functionId, newLabel);
     }
     const serving = now?.shares.map((share) => share.versionId) ?? [];
     const retired = (before?.shares ?? []).map((share) => share.versionId).filter((id) => !serving.includes(id));
     this.#events.changed(retired, serving);
+    return [label, newLabel].flatMap((one) => one ?? []);
   }
 
   #lost(error: Error | undefined): void {

@@ -1,10 +1,12 @@
 import { request, STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Instance } from "#server/runtime/instances/instance.ts";
 import { answerBody, answerStatus, type PlatformAnswer } from "./answer.ts";
-import type { Call } from "./call.ts";
-import { EXIT_MS_MAX } from "./forward.ts";
+import type { Serving } from "./forward.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
+import { FrameBoundary, GOING_AWAY_FRAME } from "./websocket-frames.ts";
+
+/** How long a frame that is under way may take to end, and the other side to close, once it is told to go away. */
+const GOING_AWAY_MS_MAX = 1_000;
 
 export type Upgrade = {
   req: IncomingMessage;
@@ -16,11 +18,14 @@ export type Upgrade = {
   proto: "http" | "https";
 };
 
+export type UpgradeServing = Pick<Serving, "call" | "lease" | "notices">;
+
 /**
  * Passes a WebSocket through: the handshake is the function's own, and after it bytes pass untouched both ways. The
  * wall limit holds for the handshake only; a socket may live on, and is charged by its CPU and bytes.
  */
-export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance): void {
+export function forwardUpgrade(upgrade: Upgrade, serving: UpgradeServing): void {
+  const { call, lease } = serving;
   const { req, socket, path, clientAddress, proto, isSharedOrigin } = upgrade;
   const headers = requestHeaders(req, {
     requestId: call.requestId,
@@ -29,24 +34,24 @@ export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance)
     stripCookies: isSharedOrigin,
   });
   const upstream = request({
-    socketPath: instance.sandbox.inSocketPath,
+    socketPath: lease.instance.socketPath,
     method: req.method,
     path,
     headers: [...headers, "connection", "Upgrade", "upgrade", "websocket"],
   });
   // It holds for the handshake, and for an answer that refuses it.
-  const wallTimer = setTimeout(() => upstream.destroy(new Error("no answer in time")), call.spec.limits.wallMsMax);
+  const wallTimer = setTimeout(() => upstream.destroy(new Error("no answer in time")), call.version.limits.wallMsMax);
   socket.on("error", () => upstream.destroy());
   socket.on("close", () => {
     clearTimeout(wallTimer);
     upstream.destroy();
     call.end("client_gone", 499);
   });
-  upstream.on("error", () => void failUpgrade(upgrade, call, instance));
+  upstream.on("error", () => void failUpgrade(upgrade, serving));
   upstream.on("upgrade", (answer, upstreamSocket, upstreamHead) => {
     clearTimeout(wallTimer);
     writeHead(upgrade, answer, call.requestId, ["connection", "Upgrade", "upgrade", "websocket"]);
-    connectBoth(upgrade, call, { socket: upstreamSocket, head: upstreamHead });
+    connectBoth(upgrade, serving, { socket: upstreamSocket, head: upstreamHead });
   });
   upstream.on("response", (answer) => {
     writeHead(upgrade, answer, call.requestId, ["connection", "close"]);
@@ -65,15 +70,27 @@ export function forwardUpgrade(upgrade: Upgrade, call: Call, instance: Instance)
   upstream.end();
 }
 
-function connectBoth({ socket, head }: Upgrade, call: Call, upstream: { socket: Duplex; head: Buffer }): void {
-  upstream.socket.on("data", (chunk: Buffer) => (call.egressBytes += chunk.length));
+function connectBoth(
+  { socket, head }: Upgrade,
+  { call, lease }: UpgradeServing,
+  upstream: { socket: Duplex; head: Buffer },
+): void {
+  const boundary = new FrameBoundary();
+  const toCaller = (bytes: Buffer): void => {
+    call.egressBytes += bytes.length;
+    boundary.pass(bytes);
+  };
+  upstream.socket.on("data", toCaller);
   socket.on("data", (chunk: Buffer) => (call.ingressBytes += chunk.length));
-  call.egressBytes += upstream.head.length;
+  if (upstream.head.length > 0) toCaller(upstream.head);
   call.ingressBytes += head.length;
   if (upstream.head.length > 0) socket.write(upstream.head);
   if (head.length > 0) upstream.socket.write(head);
+  const exchange = { expire: () => goAway(socket, upstream.socket, boundary) };
+  lease.instance.opened(exchange);
   upstream.socket.on("error", () => socket.destroy());
   upstream.socket.on("close", () => {
+    lease.instance.closed(exchange);
     call.end("ok", 101);
     socket.end();
   });
@@ -83,6 +100,16 @@ function connectBoth({ socket, head }: Upgrade, call: Call, upstream: { socket: 
     upstream.socket.destroy();
   });
   upstream.socket.pipe(socket).pipe(upstream.socket);
+}
+
+/** Closes with 1001 (RFC 6455, 7.4.1) between two frames, so that the caller reads a close and not a torn message. */
+function goAway(socket: Duplex, upstream: Duplex, boundary: FrameBoundary): void {
+  const timer = setTimeout(() => socket.destroy(), GOING_AWAY_MS_MAX);
+  socket.once("close", () => clearTimeout(timer));
+  boundary.whenBetweenFrames(() => {
+    upstream.unpipe(socket);
+    socket.end(GOING_AWAY_FRAME);
+  });
 }
 
 function writeHead(
@@ -97,10 +124,11 @@ function writeHead(
   socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
 
-async function failUpgrade(upgrade: Upgrade, call: Call, instance: Instance): Promise<void> {
+async function failUpgrade(upgrade: Upgrade, { call, lease, notices }: UpgradeServing): Promise<void> {
   if (call.isOver) return;
-  const { outcome, message } = await instance.failureWithin(EXIT_MS_MAX);
+  const { outcome, message } = await lease.instance.whyBroken();
   if (call.isOver) return;
+  notices.ended(call, outcome, message);
   call.end(outcome, answerStatus(outcome));
   refuseUpgrade(upgrade.socket, call.requestId, { code: outcome, message });
 }

@@ -13,23 +13,23 @@ import { Instance } from "./instance.ts";
 
 test("a tenant that claims waits without end is heard for a bounded number, so that it can't slow the gateway", async () => {
   const dir = await mkdtemp(join(tmpdir(), "sluice-instance-"));
-  const journal = new Journal(join(dir, "1"), createLog("test", "silent"));
+  const journal = new Journal({ dir: join(dir, "1"), first: 1, stride: 1 }, createLog("test", "silent"));
   const printed = new PassThrough();
   const sandbox = sandboxThatPrints(printed);
   const instance = new Instance(spec, sandbox, { journal, onLine: () => undefined });
   for (let id = 0; id < 5_000; id += 1) printed.write(said(`wait ${requestId(id)}`));
   printed.write(said(`wait ${requestId(5_000)}`));
   const inFlight = await eventually(
-    async () => instance.cpu.inFlight,
+    async () => instance.account.shares,
     (count) => count >= 1_000,
   );
   expect(inFlight).toBe(1_000);
   for (let id = 0; id < 5_000; id += 1) printed.write(said(`done ${requestId(id)}`));
   await eventually(
-    async () => instance.cpu.inFlight,
+    async () => instance.account.shares,
     (count) => count === 0,
   );
-  expect(instance.cpu.inFlight).toBe(0);
+  expect(instance.account.shares).toBe(0);
   await instance.end("shutdown");
   await journal.close();
   await rm(dir, { recursive: true });
@@ -37,7 +37,7 @@ test("a tenant that claims waits without end is heard for a bounded number, so t
 
 test("a process that the kernel ended for its memory is told as memory_limit, another kill as a crash", async () => {
   const dir = await mkdtemp(join(tmpdir(), "sluice-instance-"));
-  const journal = new Journal(join(dir, "1"), createLog("test", "silent"));
+  const journal = new Journal({ dir: join(dir, "1"), first: 1, stride: 1 }, createLog("test", "silent"));
   for (const isOutOfMemory of [true, false]) {
     const exited = Promise.resolve({ code: 137, signal: null, isOutOfMemory });
     const sandbox = { ...sandboxThatPrints(new PassThrough()), exited };

@@ -1,95 +1,60 @@
-import { Pool } from "undici";
 import type { VersionSpec } from "#server/contract/prepare.ts";
-import { CpuAttribution, type CpuShare } from "#server/runtime/meter/cpu-attribution.ts";
+import { collectOutput, type PrintedLine } from "#server/runtime/logs/log-collector.ts";
+import { splitBackground } from "#server/runtime/meter/background.ts";
+import { callKey, CpuAccount } from "#server/runtime/meter/cpu-account.ts";
 import { readCpuNs } from "#server/runtime/meter/cpu-clock.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
-import { splitBackground } from "#server/runtime/meter/background.ts";
-import { collectOutput, type PrintedLine } from "#server/runtime/logs/log-collector.ts";
 import type { Sandbox } from "#server/runtime/sandbox/sandbox.ts";
-
-/** Why an instance was ended by the platform, where it was. */
-export type EndReason = "cpu_limit" | "memory_limit" | "idle" | "replaced" | "shutdown" | "failed_start";
+import { newId } from "#server/std/id.ts";
+import { describeEnd, type EndReason, type Failure } from "./failure.ts";
 
 /** How long work given to waitUntil may go on after the answer, as on Cloudflare. */
 const WAIT_UNTIL_MS_MAX = 30_000;
-/**
- * The word that a request waits comes from the tenant's isolate, and may be forged without end (docs/decisions/0004): past
- * this many at a time it is not heard, and what such work uses is shared among the others or charged as background.
- */
-const WAITING_MAX = 1_000;
 /** Code outside of handlers may take this long. */
 export const START_MS_MAX = 10_000;
-const OUT_OF_HEAP = "JavaScript heap out of memory";
 
 export type InstanceParts = { journal: Journal; onLine(spec: VersionSpec, line: PrintedLine): void };
 
-export type Failure = {
-  outcome: "cpu_limit" | "memory_limit" | "function_crashed" | "platform_failed";
-  message: string;
-};
-
-/** A request that this instance is working on. */
-export type Lease = {
-  readonly requestId: string;
-  readonly share: CpuShare;
-  /** The answer is over: the share is final. */
-  leave(): void;
-};
-
-/** One sandboxed process of one version, with what it is working on and what it has used. */
+/**
+ * One sandboxed process of one version, as the supervisor of instances has it: when it starts and ends, what it prints,
+ * and what it uses outside of answers. Who is at work in it stands in its account, which the gateway's threads share.
+ */
 export class Instance {
+  readonly id: string = newId("instance");
   readonly spec: VersionSpec;
   readonly sandbox: Sandbox;
-  readonly upstream: Pool;
-  readonly cpu: CpuAttribution;
-  readonly leases = new Set<Lease>();
+  readonly account: CpuAccount;
   readonly #parts: InstanceParts;
   readonly #startedAtMs = Date.now();
-  readonly #waiting = new Set<string>();
-  readonly #after = new Map<string, { share: CpuShare; timer: NodeJS.Timeout }>();
+  readonly #after = new Map<string, NodeJS.Timeout>();
   readonly #output: { lastWords(): string };
   #reported = { unbilledNs: 0, backgroundNs: 0 };
   #endReason: EndReason | undefined;
+  #replacedAtMs: number | undefined;
+  #idleSinceMs: number | undefined;
   hasExited = false;
   hasListened = false;
-  /** It takes no new requests: its version was replaced, or it is being ended. */
-  isDraining = false;
-  lastUsedAtMs = Date.now();
 
   constructor(spec: VersionSpec, sandbox: Sandbox, parts: InstanceParts) {
     this.spec = spec;
     this.sandbox = sandbox;
     this.#parts = parts;
-    this.cpu = new CpuAttribution(() => readCpuNs(sandbox.pid));
+    this.account = new CpuAccount(CpuAccount.memoryFor(spec.limits.concurrencyPerInstanceMax), () =>
+      readCpuNs(sandbox.pid),
+    );
     this.#output = collectOutput(sandbox.output, {
       line: (line) => parts.onLine(spec, line),
-      waiting: (requestId, isWaiting) => this.#setWaiting(requestId, isWaiting),
-    });
-    // No timeouts of the client's own: the gateway holds the limits of the function.
-    this.upstream = new Pool("http://function", {
-      socketPath: sandbox.inSocketPath,
-      connections: spec.limits.concurrencyPerInstanceMax,
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
+      waiting: (requestId, isWaiting) => (isWaiting ? this.#beginAfter(requestId) : this.#endAfter(requestId)),
     });
     const startTimer = setTimeout(() => void this.end("failed_start"), START_MS_MAX);
     void sandbox.listening.then((state) => {
       clearTimeout(startTimer);
-      if (state === "listening") this.#hasStarted();
+      if (state !== "listening") return;
+      this.hasListened = true;
+      this.account.listens();
     });
     void sandbox.exited.then(() => this.#ended());
     sandbox.configure(spec);
-  }
-
-  get inFlight(): number {
-    return this.leases.size;
-  }
-
-  /** What each request, and each work that goes on after one, has used so far. */
-  *shares(): Generator<CpuShare> {
-    for (const lease of this.leases) yield lease.share;
-    for (const { share } of this.#after.values()) yield share;
   }
 
   /** Whether the platform has decided to end it. */
@@ -99,22 +64,42 @@ export class Instance {
 
   /** Whether nothing of a tenant is going on in it. */
   get isIdle(): boolean {
-    return this.leases.size === 0 && this.#after.size === 0;
+    return this.account.shares === 0;
   }
 
-  /** Before the process listens, its CPU is start-up and nobody's share. */
-  enter(requestId: string): Lease {
-    const share = this.hasListened ? this.cpu.begin() : { cpuNs: 0 };
-    const lease: Lease = { requestId, share, leave: () => this.#leave(lease) };
-    this.leases.add(lease);
-    return lease;
+  /** For how long nothing has been going on, as far as was looked: called twice a second (fleet.ts). */
+  idleMs(nowMs: number): number {
+    if (!this.isIdle) this.#idleSinceMs = undefined;
+    else this.#idleSinceMs ??= nowMs;
+    return this.#idleSinceMs === undefined ? 0 : nowMs - this.#idleSinceMs;
+  }
+
+  /** Since when another version serves in its place, and it only finishes what it has. */
+  get replacedAtMs(): number | undefined {
+    return this.#replacedAtMs;
+  }
+
+  /** Its version serves, or serves no more. */
+  serve(isServing: boolean): void {
+    this.#replacedAtMs = isServing ? undefined : (this.#replacedAtMs ?? Date.now());
+  }
+
+  /** Ends the process if nothing is going on in it, and says whether it does: a call may have come since one looked. */
+  endIfIdle(reason: EndReason): boolean {
+    if (this.isEnding) return false;
+    this.account.close(true);
+    if (this.isIdle) {
+      void this.end(reason);
+      return true;
+    }
+    this.account.close(false);
+    return false;
   }
 
   /** Ends the process at once. */
   async end(reason: EndReason): Promise<void> {
     this.#endReason ??= reason;
-    this.isDraining = true;
-    this.cpu.settle(); // the last reading that will ever be had
+    this.account.gone(); // the last reading that will ever be had
     await this.sandbox.kill();
   }
 
@@ -138,60 +123,41 @@ export class Instance {
 
   /** Writes what start-up and idle have used since the last call into the journal. */
   reportBackground(): void {
-    const now = splitBackground(this.cpu.settle(), (Date.now() - this.#startedAtMs) / 1000);
+    const now = splitBackground(this.account.settle(), (Date.now() - this.#startedAtMs) / 1000);
     const before = this.#reported;
     this.#reported = now;
     this.#record("unbilled", now.unbilledNs - before.unbilledNs, null, "free background");
     this.#record("background", now.backgroundNs - before.backgroundNs, null, "background");
   }
 
-  #hasStarted(): void {
-    this.hasListened = true;
-    this.cpu.settle();
-    for (const lease of this.leases) this.cpu.begin(lease.share);
-  }
-
-  #leave(lease: Lease): void {
-    if (!this.leases.delete(lease)) return;
-    this.cpu.end(lease.share);
-    this.lastUsedAtMs = Date.now();
-    if (this.#waiting.has(lease.requestId)) this.#beginAfter(lease.requestId);
-  }
-
-  /** The word may come before the answer is over or, as it takes another way, just after it. */
-  #setWaiting(requestId: string, isWaiting: boolean): void {
-    if (!isWaiting) {
-      this.#waiting.delete(requestId);
-      this.#endAfter(requestId);
-      return;
-    }
-    if (this.#waiting.size >= WAITING_MAX) return;
-    this.#waiting.add(requestId);
-    const isOpen = [...this.leases].some((lease) => lease.requestId === requestId);
-    if (!isOpen) this.#beginAfter(requestId);
-  }
-
   #beginAfter(requestId: string): void {
-    if (this.#after.has(requestId) || this.hasExited) return;
-    const timer = setTimeout(() => this.#setWaiting(requestId, false), WAIT_UNTIL_MS_MAX);
-    this.#after.set(requestId, { share: this.cpu.begin(), timer });
+    if (!this.account.beginAfter(callKey(requestId))) return;
+    this.#after.set(
+      requestId,
+      setTimeout(() => this.#afterTooLong(requestId), WAIT_UNTIL_MS_MAX),
+    );
+  }
+
+  /** The time counts from the answer, and one that is still being given keeps its work. */
+  #afterTooLong(requestId: string): void {
+    if (!this.account.isAnswering(callKey(requestId))) return this.#endAfter(requestId);
+    this.#after.set(
+      requestId,
+      setTimeout(() => this.#afterTooLong(requestId), WAIT_UNTIL_MS_MAX),
+    );
   }
 
   #endAfter(requestId: string): void {
-    const after = this.#after.get(requestId);
-    if (!after) return;
-    clearTimeout(after.timer);
-    this.#after.delete(requestId);
-    this.cpu.end(after.share);
-    this.lastUsedAtMs = Date.now();
-    this.#record("after", after.share.cpuNs, requestId, "ok");
+    clearTimeout(this.#after.get(requestId));
+    if (!this.#after.delete(requestId)) return;
+    this.#record("after", this.account.endAfter(callKey(requestId)) ?? 0, requestId, "ok");
   }
 
   #ended(): void {
+    this.account.gone();
     this.hasExited = true;
     for (const requestId of this.#after.keys()) this.#endAfter(requestId);
     this.reportBackground();
-    void this.upstream.destroy();
   }
 
   #record(kind: "after" | "background" | "unbilled", cpuNs: number, requestId: string | null, outcome: string): void {
@@ -210,48 +176,4 @@ export class Instance {
       outcome,
     });
   }
-}
-
-function describeEnd(reason: EndReason | undefined, lastWords: string, hasListened: boolean): Failure {
-  switch (reason) {
-    case "cpu_limit":
-      return {
-        outcome: "cpu_limit",
-        message: "The function used more CPU time than its limit allows. Do less in one request, or raise the limit.",
-      };
-    case "memory_limit":
-      return {
-        outcome: "memory_limit",
-        message:
-          "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit.",
-      };
-    case "idle":
-    case "replaced":
-    case "shutdown":
-      return { outcome: "platform_failed", message: "The instance was stopped by the platform. Try again." };
-    case "failed_start":
-    case undefined:
-      if (lastWords.includes(OUT_OF_HEAP)) {
-        return {
-          outcome: "memory_limit",
-          message:
-            "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit.",
-        };
-      }
-      if (reason === "failed_start")
-        return {
-          outcome: "function_crashed",
-          message: `The function did not start within ${START_MS_MAX / 1000} s. Code outside of handlers must end quickly.`,
-        };
-      return hasListened
-        ? {
-            outcome: "function_crashed",
-            message: "The function's process ended while it worked on the request. See its logs.",
-          }
-        : { outcome: "function_crashed", message: `The function could not start: ${firstLine(lastWords)}` };
-  }
-}
-
-function firstLine(text: string): string {
-  return text.split("\n")[0]?.slice(0, 500) || "it printed nothing";
 }

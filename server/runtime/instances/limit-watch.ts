@@ -17,7 +17,7 @@ export function watchLimits(fleet: Fleet, log: Log): { stop(): void } {
   const timer = setInterval(() => {
     tick += 1;
     for (const instance of fleet.instances()) {
-      if (instance.hasExited || instance.isIdle) continue;
+      if (instance.isEnding || instance.isIdle) continue;
       const broken = cpuIsOver(instance)
         ? "cpu_limit"
         : tick % MEMORY_EVERY_TICKS === 0 && memoryIsOver(instance)
@@ -35,12 +35,7 @@ export function watchLimits(fleet: Fleet, log: Log): { stop(): void } {
 }
 
 function cpuIsOver(instance: Instance): boolean {
-  instance.cpu.settle();
-  const nsMax = instance.spec.limits.cpuMsMax * 1_000_000;
-  for (const { cpuNs } of instance.shares()) {
-    if (cpuNs > nsMax) return true;
-  }
-  return false;
+  return instance.account.largestNs() > instance.spec.limits.cpuMsMax * 1_000_000;
 }
 
 function memoryIsOver(instance: Instance): boolean {

@@ -1,4 +1,4 @@
-import type { CpuTotals } from "./cpu-attribution.ts";
+import type { CpuTotals } from "./cpu-account.ts";
 
 /** CPU outside of requests that is free; beyond it, a tenant would compute there for nothing. */
 export const FREE_START_NS = 100_000_000;

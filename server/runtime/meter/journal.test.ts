@@ -53,7 +53,7 @@ test("a record of which any one character was changed is not taken for a record"
 });
 
 test("a torn line at the end is left out, and what stands before it is not", async () => {
-  const journal = new Journal(join(dir, "1"), log);
+  const journal = new Journal({ dir: join(dir, "1"), first: 1, stride: 1 }, log);
   for (let seq = 1; seq <= 5; seq += 1) journal.append(record(seq));
   await journal.close();
   const path = segmentPath(journal.dir, 0);

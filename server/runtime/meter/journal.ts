@@ -13,10 +13,13 @@ const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 500;
 const SETTLE_POLL_MS = 10;
 
-/** The file of a segment; a folder holds one epoch. */
+/** The file of a segment; a folder holds one journal of one epoch. */
 export function segmentPath(dir: string, segment: number): string {
   return join(dir, `${String(segment).padStart(8, "0")}.journal`);
 }
+
+/** Where a journal lies, and which numbers are its own: those of one life's journals interleave, so that none is given twice. */
+export type JournalPlace = { dir: string; first: number; stride: number };
 
 /**
  * The append-only record of what was served, on the local disk: written before the last byte of an answer leaves,
@@ -28,7 +31,8 @@ export class Journal {
   #fd: number;
   #segment = 0;
   #segmentBytes = 0;
-  #nextSeq = 1;
+  #nextSeq: number;
+  readonly #stride: number;
   /** Encoded, not yet written: for a moment, or everything while the disk refuses. */
   #pending = "";
   /** The last call that has begun and whose START isn't written; 0 when there is none. */
@@ -39,10 +43,15 @@ export class Journal {
   #callsOpen = 0;
   /** Called when there is something new to ship. */
   onWritten: () => unknown = () => undefined;
+  /** Called when the disk begins to refuse records, and when it takes them again. */
+  onCanWrite: (canWrite: boolean) => unknown = () => undefined;
 
-  constructor(dir: string, log: Log) {
+  constructor(place: JournalPlace, log: Log) {
+    const { dir } = place;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.dir = dir;
+    this.#nextSeq = place.first;
+    this.#stride = place.stride;
     this.#log = log;
     this.#fd = openSync(segmentPath(dir, 0), "ax", 0o600);
   }
@@ -59,11 +68,13 @@ export class Journal {
 
   /** The last number given out. */
   get lastSeq(): number {
-    return this.#nextSeq - 1;
+    return Math.max(0, this.#nextSeq - this.#stride);
   }
 
   nextSeq(): number {
-    return this.#nextSeq++;
+    const seq = this.#nextSeq;
+    this.#nextSeq += this.#stride;
+    return seq;
   }
 
   /** A call begins. Written within 5 ms, or with the next record; one START speaks for all that began before it. */
@@ -118,6 +129,7 @@ export class Journal {
       return;
     }
     this.#pending = "";
+    if (this.#failing) this.onCanWrite(true);
     this.#failing = false;
     this.#syncTimer ??= setTimeout(() => this.#sync(), FSYNC_EVERY_MS);
     if (this.#segmentBytes > SEGMENT_BYTES_MAX) this.#rotate();
@@ -134,11 +146,13 @@ export class Journal {
   }
 
   #refused(error: unknown): void {
-    if (!this.#failing)
+    if (!this.#failing) {
       this.#log.error(
         { err: error, code: errnoOf(error) },
         "the journal cannot be written: new requests are refused until it can",
       );
+      this.onCanWrite(false);
+    }
     this.#failing = true;
     setTimeout(() => this.#write(), RETRY_MS).unref();
   }

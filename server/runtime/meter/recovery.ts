@@ -22,11 +22,21 @@ export async function recoverJournals(journalsDir: string, db: Db, ownEpoch: big
   }
 }
 
-async function recoverOne(
-  dir: string,
-  db: Db,
-  epoch: bigint,
-): Promise<{ shipped: number; lost: number; damagedLines: number }> {
+type Counts = { shipped: number; lost: number; damagedLines: number };
+
+/** Each thread of that life had a journal of its own, in a folder of its own. */
+async function recoverOne(dir: string, db: Db, epoch: bigint): Promise<Counts> {
+  const counts = { shipped: 0, lost: 0, damagedLines: 0 };
+  for (const name of await readdir(dir)) {
+    const { shipped, lost, damagedLines } = await recoverJournal(join(dir, name), db, epoch);
+    counts.shipped += shipped;
+    counts.lost += lost;
+    counts.damagedLines += damagedLines;
+  }
+  return counts;
+}
+
+async function recoverJournal(dir: string, db: Db, epoch: bigint): Promise<Counts> {
   const segments = (await readdir(dir)).flatMap((name) => (name.endsWith(".journal") ? Number.parseInt(name, 10) : []));
   segments.sort((a, b) => a - b);
   const open = new Map<number, Checkpoint>();

@@ -1,18 +1,21 @@
 import { z } from "zod";
 
-/** What crosses between the gateway's thread and the shipper's. */
+/** What crosses between the main thread and the shipper's. */
 export const shipData = z.object({
-  dir: z.string(),
+  /** One a thread that writes; orders name them by their place in this list. */
+  dirs: z.array(z.string()),
   epoch: z.bigint(),
   databaseUrl: z.string(),
   logLevel: z.string(),
 });
 export type ShipData = z.infer<typeof shipData>;
 
-/** `currentSegment` is the one being written when the order was given. */
+/** For each journal, the segment that is being written when the order is given. */
+const currentSegments = z.array(z.number());
+
 export const shipOrder = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("written"), currentSegment: z.number() }),
-  z.object({ kind: z.literal("stop"), currentSegment: z.number(), timeMsMax: z.number() }),
+  z.object({ kind: z.literal("written"), currentSegments }),
+  z.object({ kind: z.literal("stop"), currentSegments, timeMsMax: z.number() }),
 ]);
 export type ShipOrder = z.infer<typeof shipOrder>;
 

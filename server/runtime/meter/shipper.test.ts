@@ -18,8 +18,9 @@ test("what is written while it ships, over the turn of segments, is in the ledge
   const dir = await mkdtemp(join(tmpdir(), "sluice-shipper-"));
   const log = createLog("test", "silent");
   const epoch = await beginEpoch(database.db, { node: "test", region: "test" });
-  const journal = new Journal(join(dir, String(epoch)), log);
-  const shipping = new Shipping(journal, { epoch, databaseUrl: database.url, logLevel: "silent" }, log);
+  const journal = new Journal({ dir: join(dir, String(epoch), "0"), first: 1, stride: 1 }, log);
+  const shipping = new Shipping({ dirs: [journal.dir], epoch, databaseUrl: database.url, logLevel: "silent" }, log);
+  journal.onWritten = () => shipping.written(0, journal.currentSegment);
   for (let record = 0; record < RECORDS; record += 1) {
     journal.append({
       kind: "after",

@@ -4,7 +4,7 @@ import type { Db } from "#server/db/client.ts";
 import { markShipped, recordUsage } from "#server/metering/ledger.ts";
 import type { Log } from "#server/std/log.ts";
 import { segmentPath } from "./journal.ts";
-import { readBatch, type Position } from "./journal-reader.ts";
+import { readBatch, type Batch, type Position } from "./journal-reader.ts";
 import { factOf } from "./usage-facts.ts";
 
 /** Records gather for this long before they are sent: a page shows a request well within a second. */
@@ -14,27 +14,29 @@ const IDLE_MARK_MS = 5_000;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 
-/** What the shipper knows of the journal: its folder, and which segment is being written; those before it are complete. */
-export type JournalView = { readonly dir: string; currentSegment: number };
+/** One journal: its folder, which segment is being written (those before it are complete), and how far it was read. */
+type JournalView = { readonly dir: string; currentSegment: number; position: Position | undefined };
+
+/** What was read of one journal, and what becomes of its view once the ledger has it. */
+type Reading = { view: JournalView; batch: Batch; from: Position; currentSegment: number };
 
 /**
- * Carries the journal of this life to the ledger. It reads the files, as recovery does, so what is shipped is what was
+ * Carries the journals of this life to the ledger, those of all threads in one batch. It reads the files, as recovery does, so what is shipped is what was
  * written; the ledger takes each (epoch, seq) once, so shipping a batch again after a lost answer does no harm.
  */
 export class Shipper {
-  readonly #journal: JournalView;
+  readonly #journals: readonly JournalView[];
   readonly #db: Db;
   readonly #epoch: bigint;
   readonly #log: Log;
-  #position: Position | undefined;
   #wake: (() => void) | undefined;
   #hasNews = false;
   #markedAtMs = 0;
   #stopping = false;
   readonly #running: Promise<void>;
 
-  constructor(journal: JournalView, db: Db, epoch: bigint, log: Log) {
-    this.#journal = journal;
+  constructor(dirs: readonly string[], db: Db, epoch: bigint, log: Log) {
+    this.#journals = dirs.map((dir) => ({ dir, currentSegment: 0, position: undefined }));
     this.#db = db;
     this.#epoch = epoch;
     this.#log = log;
@@ -44,13 +46,15 @@ export class Shipper {
   /** Ships what is there and ends; true when the ledger has all of it. */
   async stop(timeMsMax: number): Promise<boolean> {
     this.#stopping = true;
-    this.written();
+    this.#hasNews = true;
+    this.#wake?.();
     const gaveUp = wait(timeMsMax, false as const, { ref: false });
     return Promise.race([this.#running.then(() => true as const), gaveUp]);
   }
 
-  /** There is something new in the journal. */
-  written(): void {
+  /** There is something new. For each journal, in the order of their folders, the segment that is being written. */
+  written(currentSegments: readonly number[]): void {
+    for (const [at, view] of this.#journals.entries()) view.currentSegment = currentSegments[at] ?? view.currentSegment;
     this.#hasNews = true;
     this.#wake?.();
   }
@@ -90,29 +94,40 @@ export class Shipper {
   /** One batch; true when there was nothing more to read. */
   async #ship(): Promise<boolean> {
     const readAt = new Date();
-    // Asked before reading: a segment that is complete by then has its end in what is read now.
-    const { currentSegment, dir } = this.#journal;
-    const from = (this.#position ??= { segment: await firstSegment(dir), offset: 0 });
-    const batch = await readBatch(dir, from);
-    if (batch.damagedLines > 0) {
-      this.#log.error({ damagedLines: batch.damagedLines, at: from }, "damaged lines in the journal were left out");
-    }
+    const readings = await Promise.all(this.#journals.map((view) => this.#read(view)));
+    const records = readings.flatMap(({ batch }) => batch.records);
     await recordUsage(
       this.#db,
-      batch.records.flatMap((record) => factOf(this.#epoch, record) ?? []),
+      records.flatMap((record) => factOf(this.#epoch, record) ?? []),
     );
-    this.#position = batch.next;
-    if (!batch.atEnd) return false;
-    if (from.segment < currentSegment) {
-      await rm(segmentPath(dir, from.segment), { force: true });
-      this.#position = { segment: from.segment + 1, offset: 0 };
-      return false;
-    }
-    if (batch.records.length > 0 || readAt.getTime() - this.#markedAtMs >= IDLE_MARK_MS) {
+    const isAtEnd = await Promise.all(readings.map((reading) => this.#advance(reading)));
+    if (isAtEnd.includes(false)) return false;
+    if (records.length > 0 || readAt.getTime() - this.#markedAtMs >= IDLE_MARK_MS) {
       await markShipped(this.#db, this.#epoch, readAt);
       this.#markedAtMs = readAt.getTime();
     }
     return true;
+  }
+
+  async #read(view: JournalView): Promise<Reading> {
+    // Asked before reading: a segment that is complete by then has its end in what is read now.
+    const { currentSegment, dir } = view;
+    const from = (view.position ??= { segment: await firstSegment(dir), offset: 0 });
+    const batch = await readBatch(dir, from);
+    if (batch.damagedLines > 0) {
+      this.#log.error({ damagedLines: batch.damagedLines, at: from }, "damaged lines in the journal were left out");
+    }
+    return { view, batch, from, currentSegment };
+  }
+
+  /** The ledger has it: true when there was nothing more to read of that journal. */
+  async #advance({ view, batch, from, currentSegment }: Reading): Promise<boolean> {
+    view.position = batch.next;
+    if (!batch.atEnd) return false;
+    if (from.segment >= currentSegment) return true;
+    await rm(segmentPath(view.dir, from.segment), { force: true });
+    view.position = { segment: from.segment + 1, offset: 0 };
+    return false;
   }
 }
 

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Log } from "#server/std/log.ts";
-import type { Journal } from "./journal.ts";
 import { shipReport, type ShipData, type ShipOrder } from "./ship-messages.ts";
 
 /** At most one word to the thread in this time; it gathers for longer than that itself. */
@@ -10,21 +9,26 @@ const RESTART_MS = 500;
 /** A thread that is gone, or stuck in Postgres, says nothing: what it left stays in the journal. */
 const STOP_GRACE_MS = 1_000;
 
-/** Keeps a thread that ships the journal, from the gateway's side. One that dies is replaced: all that it knew is in files. */
+/** Keeps a thread that ships the journals, from the main thread's side. One that dies is replaced: all that it knew is in files. */
 export class Shipping {
-  readonly #journal: Journal;
+  readonly #currentSegments: number[];
   readonly #data: ShipData;
   readonly #log: Log;
   #thread: Worker;
   #timer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
-  constructor(journal: Journal, data: Omit<ShipData, "dir">, log: Log) {
-    this.#journal = journal;
-    this.#data = { ...data, dir: journal.dir };
+  constructor(data: ShipData, log: Log) {
+    this.#currentSegments = data.dirs.map(() => 0);
+    this.#data = data;
     this.#log = log;
     this.#thread = this.#start();
-    journal.onWritten = () => (this.#timer ??= setTimeout(() => this.#written(), TELL_EVERY_MS));
+  }
+
+  /** A journal, by its place among the folders, has something new. */
+  written(journal: number, currentSegment: number): void {
+    this.#currentSegments[journal] = currentSegment;
+    this.#timer ??= setTimeout(() => this.#written(), TELL_EVERY_MS);
   }
 
   /** Ships what is there and ends; true when the ledger has all of it. */
@@ -36,7 +40,7 @@ export class Shipping {
       thread.once("message", (message: unknown) => resolve(shipReport.parse(message).hasAll));
       thread.once("exit", () => resolve(false));
     });
-    this.#tell({ kind: "stop", currentSegment: this.#journal.currentSegment, timeMsMax });
+    this.#tell({ kind: "stop", currentSegments: this.#currentSegments, timeMsMax });
     const hasAll = await Promise.race([report, wait(timeMsMax + STOP_GRACE_MS, false, { ref: false })]);
     await thread.terminate();
     return hasAll;
@@ -44,7 +48,7 @@ export class Shipping {
 
   #written(): void {
     this.#timer = undefined;
-    this.#tell({ kind: "written", currentSegment: this.#journal.currentSegment });
+    this.#tell({ kind: "written", currentSegments: this.#currentSegments });
   }
 
   #tell(order: ShipOrder): void {

@@ -9,7 +9,7 @@ import { readBatch } from "./journal-reader.ts";
 const disk = process.argv[2] ?? "";
 const ballast = join(disk, "ballast");
 writeFileSync(ballast, Buffer.alloc(128 * 1024));
-const journal = new Journal(join(disk, "journal"), createLog("test", "silent"));
+const journal = new Journal({ dir: join(disk, "journal"), first: 1, stride: 1 }, createLog("test", "silent"));
 const append = (): void =>
   journal.append({
     kind: "after",

@@ -12,7 +12,7 @@ export function factOf(epoch: bigint, record: JournalRecord): UsageFact | undefi
     case "end":
       return {
         ...callFact(epoch, record),
-        kind: record.outcome === "platform_failed" ? "unbilled" : "request",
+        kind: record.outcome === "platform_failed" || record.outcome === "refused" ? "unbilled" : "request",
         status: record.status,
         outcome: record.outcome,
       };

@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { readSearchPath } from "#server/env.ts";
@@ -27,16 +36,14 @@ export async function openSandboxHost(
       "bubblewrap (bwrap) is not installed: run `sudo apt-get install bubblewrap`, then start again.",
     );
   makeRunDir(runDir);
-  const socketDir = join(runDir, "s");
-  rmSync(socketDir, { recursive: true, force: true }); // of a life that was killed
-  mkdirSync(socketDir, { mode: 0o711 });
+  const socketDir = makeSocketDir(runDir);
   const uid = process.getuid?.() === 0 ? SANDBOX_UID : undefined;
   const binary = workerdBinary();
   return bwrapHost({
     workerdPath: reachableFile(binary, runDir),
     libraryPaths: await librariesOf(binary),
     socketDir,
-    seccompPath: writeSeccompProgram(runDir),
+    seccompPath: writeSeccompProgram(socketDir),
     groups: hostGroups(),
     bounds: resourceBounds(),
     uid,
@@ -44,8 +51,20 @@ export async function openSandboxHost(
   });
 }
 
-function writeSeccompProgram(runDir: string): string {
-  const path = join(runDir, "seccomp.bpf");
+/** One a process, as a successor may start while its predecessor still serves. Those of lives that are over go. */
+function makeSocketDir(runDir: string): string {
+  for (const name of readdirSync(runDir)) {
+    const pid = /^s(\d+)$/.exec(name)?.[1];
+    if (pid === undefined || (pid !== String(process.pid) && existsSync(`/proc/${pid}`))) continue;
+    rmSync(join(runDir, name), { recursive: true, force: true });
+  }
+  const dir = join(runDir, `s${process.pid}`);
+  mkdirSync(dir, { mode: 0o711 });
+  return dir;
+}
+
+function writeSeccompProgram(dir: string): string {
+  const path = join(dir, "seccomp.bpf");
   writeFileSync(path, seccompProgram(architecture()), { mode: 0o600 });
   return path;
 }

@@ -2,25 +2,62 @@ import type { Log } from "#server/std/log.ts";
 import type { Sandbox, SandboxHost } from "./sandbox.ts";
 
 const RETRY_MS = 1_000;
+/** Starts that run at the same time ahead of need; more would take the cores from calls. */
+const FILLING_MAX = 2;
+/** Takes of the last seconds say how many will be wanted. */
+const WINDOW_MS = 1_000;
+const WINDOWS = 30;
 
-/** Sandboxes started ahead of need, so that a cold start is the handing over of a configuration. */
+export type WarmPoolOptions = {
+  /** Kept when nobody asks. */
+  sizeMin: number;
+  /** Kept however many are asked for: each waiting one holds about 9 MB. */
+  sizeMax: number;
+  log: Log;
+};
+
+/**
+ * Sandboxes started ahead of need, so that a cold start is the handing over of a configuration. As many wait as the
+ * busiest second of the last half minute took, within bounds.
+ */
 export class WarmPool {
   readonly #host: SandboxHost;
-  readonly #size: number;
-  readonly #log: Log;
+  readonly #options: WarmPoolOptions;
   readonly #ready: Sandbox[] = [];
+  /** Takes by second, the running one last. */
+  readonly #takes: number[] = [0];
+  readonly #timer: NodeJS.Timeout;
   #starting = 0;
+  #failures = 0;
   #closed = false;
 
-  constructor(host: SandboxHost, size: number, log: Log) {
+  constructor(host: SandboxHost, options: WarmPoolOptions) {
     this.#host = host;
-    this.#size = size;
-    this.#log = log;
+    this.#options = options;
+    this.#timer = setInterval(() => this.#turnWindow(), WINDOW_MS);
+    this.#timer.unref();
     this.#fill();
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.#ready.length;
+  }
+
+  /** Starts ahead of need that failed since one last succeeded. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** How many should wait. */
+  get target(): number {
+    const { sizeMin, sizeMax } = this.#options;
+    return Math.min(sizeMax, Math.max(sizeMin, ...this.#takes));
   }
 
   /** One that waits, else a new one. */
   async take(): Promise<Sandbox> {
+    this.#takes[this.#takes.length - 1]! += 1;
     const sandbox = this.#ready.shift();
     // After this tick: the caller's configuration goes first, the replacement after it.
     setImmediate(() => this.#fill());
@@ -29,11 +66,20 @@ export class WarmPool {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#timer);
     await Promise.all(this.#ready.splice(0).map((sandbox) => sandbox.kill()));
   }
 
+  /** What no longer need be kept ends, one a second. */
+  #turnWindow(): void {
+    this.#takes.push(0);
+    if (this.#takes.length > WINDOWS) this.#takes.shift();
+    if (this.#ready.length > this.target) void this.#ready.pop()?.kill();
+    this.#fill();
+  }
+
   #fill(): void {
-    while (!this.#closed && this.#ready.length + this.#starting < this.#size) {
+    while (!this.#closed && this.#starting < FILLING_MAX && this.#ready.length + this.#starting < this.target) {
       this.#starting += 1;
       void this.#add();
     }
@@ -42,14 +88,17 @@ export class WarmPool {
   async #add(): Promise<void> {
     try {
       const sandbox = await this.#host.start();
+      this.#failures = 0;
       if (this.#closed) {
         await sandbox.kill();
         return;
       }
       this.#ready.push(sandbox);
       void sandbox.exited.then(() => this.#forget(sandbox));
+      setImmediate(() => this.#fill());
     } catch (error) {
-      this.#log.error({ err: error }, "a sandbox could not be started ahead of need");
+      this.#failures += 1;
+      this.#options.log.error({ err: error }, "a sandbox could not be started ahead of need");
       setTimeout(() => this.#fill(), RETRY_MS).unref();
     } finally {
       this.#starting -= 1;
