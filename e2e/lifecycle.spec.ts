@@ -64,10 +64,9 @@ test("kill -9 of everything loses nothing and leaves no orphan; the next start s
 
   // A power cut may leave half a line at the end of a journal.
   const journals = join(dataDir, "journal");
-  for (const epoch of (await readdir(journals)).filter((name) => /^\d+$/.test(name))) {
-    for (const name of await readdir(join(journals, epoch)))
-      await appendFile(join(journals, epoch, name), '0badc0de {"kind":"end","seq":99');
-  }
+  const segments = (await readdir(journals, { recursive: true })).filter((name) => name.endsWith(".journal"));
+  expect(segments.length).toBeGreaterThan(1);
+  for (const name of segments) await appendFile(join(journals, name), '0badc0de {"kind":"end","seq":99');
   const second = await startSluiceProcess(dataDir, ports);
   expect(await callHello(second)).toBe("hello from life");
   await expect.poll(() => usageRequests(second, cookie)).toBe(2);
@@ -99,6 +98,26 @@ test("a runtime that is killed is started again and serves", async () => {
   killHard(runtime);
   await expect.poll(() => callHello(sluice).catch(() => ""), { timeout: 20_000 }).toBe("hello from life");
   await sluice.stop();
+});
+
+test("SIGUSR2 puts a new runtime in the place of the one that serves: no call is refused or broken", async () => {
+  const sluice = await startSluiceProcess(dataDir, await freePorts());
+  const before = await processOf(sluice, "server/runtime/main.ts");
+  const over = new AbortController();
+  const answers = new Map<string, number>();
+  const callers = Array.from({ length: 4 }, async () => {
+    while (!over.signal.aborted) {
+      const answer = await callHello(sluice).catch((error: unknown) => String(error));
+      answers.set(answer, (answers.get(answer) ?? 0) + 1);
+    }
+  });
+  sluice.child.kill("SIGUSR2");
+  await expect.poll(() => sluice.said(), { timeout: 60_000 }).toContain("the runtime was replaced");
+  over.abort();
+  await Promise.all(callers);
+  expect([...answers.keys()]).toEqual(["hello from life"]);
+  expect(await processOf(sluice, "server/runtime/main.ts")).not.toBe(before);
+  expect(await sluice.stop()).toBe(0);
 });
 
 async function signUp(sluice: SluiceProcess): Promise<string> {

@@ -1,6 +1,6 @@
 import { EnvError, readSupervisorEnv } from "#server/env.ts";
-import { Fault } from "#server/std/fault.ts";
-import { startAll } from "./supervisor.ts";
+import { Fault, messageOf } from "#server/std/fault.ts";
+import { startAll, type Supervisor } from "./supervisor.ts";
 
 /** The parent of all processes under `npm start`. Progress goes to standard error; standard output has the ready line only. */
 const say = (text: string): void => void process.stderr.write(`sluice: ${text}\n`);
@@ -13,6 +13,7 @@ process.on("disconnect", () => askToStop?.());
 
 try {
   const supervisor = await startAll(readSupervisorEnv(), say);
+  process.on("SIGUSR2", () => void replaceRuntime(supervisor));
   console.log(`Sluice is ready: console ${supervisor.consoleUrl} functions ${supervisor.functionsUrl}`);
   await asked;
   say("stopping…");
@@ -22,4 +23,15 @@ try {
   if (!(error instanceof Fault || error instanceof EnvError)) throw error;
   say(error.message);
   process.exit(1);
+}
+
+/** After an update of the code, or of packages: calls go on meanwhile. */
+async function replaceRuntime(supervisor: Supervisor): Promise<void> {
+  say("replacing the runtime…");
+  try {
+    await supervisor.replaceRuntime();
+    say("the runtime was replaced");
+  } catch (error) {
+    say(`the runtime could not be replaced, and the one before goes on: ${messageOf(error)}`);
+  }
 }

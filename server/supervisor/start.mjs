@@ -28,6 +28,7 @@ function run(command, args) {
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
     child.on("error", reject);
+    process.on("SIGUSR2", () => child.kill("SIGUSR2"));
     child.on("exit", (code) =>
       code === 0 ? resolve() : reject(new Error(output.trim().split("\n").slice(0, 25).join("\n"))),
     );
@@ -74,6 +75,7 @@ const child = spawn(node, [...settings, join(root, "server/supervisor/main.ts"),
   env: { ...process.env, PATH: `${join(root, "node_modules/.bin")}:${process.env.PATH}` },
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill("SIGTERM"));
+process.on("SIGUSR2", () => child.kill("SIGUSR2"));
 child.on("exit", (code) => process.exit(code ?? 1));
 
 // npm killed with SIGKILL can tell nobody; being handed to another parent does.

@@ -15,7 +15,13 @@ import { buildConsole, buildEditor, ensureBubblewrap, generateClient, readOrMake
 const POSTGRES_RETRY_MS = 2_000;
 const root = join(import.meta.dirname, "../..");
 
-export type Supervisor = { consoleUrl: string; functionsUrl: string; stop(): Promise<void> };
+export type Supervisor = {
+  consoleUrl: string;
+  functionsUrl: string;
+  /** Puts a new runtime in the place of the one that serves, without a refused connection. */
+  replaceRuntime(): Promise<void>;
+  stop(): Promise<void>;
+};
 
 /** Prepares and starts everything: Postgres, runtime, console. Resolves when all of it serves. */
 export async function startAll(env: SupervisorEnv, say: Say): Promise<Supervisor> {
@@ -36,12 +42,17 @@ export async function startAll(env: SupervisorEnv, say: Say): Promise<Supervisor
     const [databaseUrl] = await Promise.all([openDatabase(env, say, stops), generateClient(say)]);
     await buildEditor(say);
     if (env.NODE_ENV !== "development") await buildConsole(say);
-    await startChildren(env, databaseUrl, say, stops);
+    const runtime = await startChildren(env, databaseUrl, say, stops);
+    return {
+      consoleUrl: consoleUrl(env),
+      functionsUrl: functionsUrl(env),
+      replaceRuntime: () => runtime.replace(),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
-  return { consoleUrl: consoleUrl(env), functionsUrl: functionsUrl(env), stop };
 }
 
 async function openDatabase(env: SupervisorEnv, say: Say, stops: (() => Promise<void>)[]): Promise<string> {
@@ -102,7 +113,7 @@ async function startChildren(
   databaseUrl: string,
   say: Say,
   stops: (() => Promise<void>)[],
-): Promise<void> {
+): Promise<Child> {
   const keys = readOrMakeKeys(env.DATA_DIR);
   const childEnv: NodeJS.ProcessEnv = {
     NEXTAUTH_SECRET: keys.nextAuthSecret,
@@ -124,10 +135,12 @@ async function startChildren(
       readyLine: `${name} ready`,
       say,
     });
-  const children = [child("runtime"), child("console")];
+  const runtime = child("runtime");
+  const children = [runtime, child("console")];
   stops.push(async () => void (await Promise.all(children.map((one) => one.stop()))));
   say("starting runtime and console…");
   await Promise.all(children.map((one) => one.start()));
+  return runtime;
 }
 
 function consoleUrl(env: SupervisorEnv): string {
