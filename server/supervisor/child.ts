@@ -52,7 +52,7 @@ export class Child {
     await Promise.all([this.#process, ...this.#starting].map(stopProcess));
   }
 
-  async #launch(more: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  async #launch(more: Record<string, string>): Promise<ChildProcess> {
     const { name, script, env, readyLine, watches } = this.#spec;
     // Standard input is its lifeline: the pipe ends when we do.
     const child = spawn(process.execPath, [...(watches ? ["--watch", "--watch-preserve-output"] : []), script], {
