@@ -38,13 +38,15 @@ export type BudgetState = {
 
 const meters = ["requests", "cpuNs", "egressBytes"] as const satisfies readonly (keyof Usage)[];
 
-/** What usage costs by a budget's weights: each meter rounded half up to cents, as an invoice's line is. */
+/** What usage costs by a budget's weights. */
 export function costCents(weights: Budget["weights"], used: Usage): bigint {
-  return meters.reduce((sum, meter) => {
-    const { included, price, per } = weights[meter];
-    const billable = used[meter] > included ? used[meter] - included : 0n;
-    return sum + roundToCents(picocents((2n * billable * parseCents(price) + per) / (2n * per)));
-  }, 0n);
+  return meters.reduce((sum, meter) => sum + meterCents(weights[meter], used[meter]), 0n);
+}
+
+/** What one meter adds: rounded half up to picocents, then to cents, as an invoice's line is and as the database's `metered_cents` does. */
+export function meterCents({ included, price, per }: MeterWeight, used: bigint): bigint {
+  const billable = used > included ? used - included : 0n;
+  return roundToCents(picocents((2n * billable * parseCents(price) + per) / (2n * per)));
 }
 
 /**

@@ -96,7 +96,12 @@ test("what is used up is refused until the cap is raised, and the refusal is the
   const [organizationId, epoch] = [await organization(database, budgetOf(0n)), await epochOf(database)];
   await recordUsage(db, requests(100, { organizationId, epoch }));
   const ask = { organizationId, epoch, want: oneRequest, least: oneRequest };
-  expect(await takeLease(db, ask, now)).toMatchObject({ kind: "refused", because: "used_up" });
+  expect(await takeLease(db, ask, now)).toEqual({
+    kind: "refused",
+    because: "used_up",
+    reason:
+      "The 100 requests that the organization's plan includes in November 2026 are used up. Functions answer again on 1 December 2026 (UTC), or once it gets a larger plan or a higher spending cap.",
+  });
   expect((await budgetState(db, organizationId)).refused).toEqual(oneRequest);
   await db.$transaction((tx) => setBudget(tx, organizationId, budgetOf(2n)));
   expect((await budgetState(db, organizationId)).refused).toBeNull();

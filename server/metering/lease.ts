@@ -1,7 +1,8 @@
 import type { Db } from "#server/db/client.ts";
 import { Prisma } from "#server/db/generated/client.ts";
 import type { Id } from "#server/std/id.ts";
-import { beginNextPeriod } from "./budget.ts";
+import { beginNextPeriod, budgetState } from "./budget.ts";
+import { refusalWords } from "./refusal-words.ts";
 import type { Usage } from "./usage.ts";
 
 export type LeaseRequest = {
@@ -10,7 +11,7 @@ export type LeaseRequest = {
   epoch: bigint;
   /** What would do for a while. */
   want: Usage;
-  /** What the next call alone may need; no more than `want`. Less is never granted. */
+  /** What the next call alone may need. Less is never granted. */
   least: Usage;
 };
 
@@ -27,7 +28,6 @@ export type RefusedBecause = "stopped" | "used_up" | "leased_elsewhere" | "no_bu
 
 type Answer = {
   verdict: RefusedBecause | "granted" | "period_over";
-  reason: string;
   requests: bigint | null;
   cpuNs: bigint | null;
   egressBytes: bigint | null;
@@ -41,13 +41,12 @@ type Answer = {
  * all runtimes then agree on when a month ends.
  */
 export async function takeLease(db: Db, request: LeaseRequest, now?: Date): Promise<LeaseAnswer> {
-  const answer = await ask(db, request, now);
-  if (answer.verdict !== "period_over") return asAnswer(answer);
-  await beginNextPeriod(db, request.organizationId, now);
-  return asAnswer(await ask(db, request, now));
-}
-
-function asAnswer({ verdict, reason, requests, cpuNs, egressBytes }: Answer): LeaseAnswer {
+  let answer = await ask(db, request, now);
+  if (answer.verdict === "period_over") {
+    await beginNextPeriod(db, request.organizationId, now);
+    answer = await ask(db, request, now);
+  }
+  const { verdict, requests, cpuNs, egressBytes } = answer;
   switch (verdict) {
     case "granted":
       return {
@@ -59,10 +58,16 @@ function asAnswer({ verdict, reason, requests, cpuNs, egressBytes }: Answer): Le
     case "leased_elsewhere":
     case "no_budget":
     case "epoch_over":
-      return { kind: "refused", because: verdict, reason };
+      return { kind: "refused", because: verdict, reason: await reasonOf(db, request, verdict) };
     case "period_over":
       throw new Error("the period was over again right after the next one had begun");
   }
+}
+
+/** Refusals are rare, and who is refused asks no more for a while: so the reason may take a question of its own. */
+async function reasonOf(db: Db, { organizationId, least }: LeaseRequest, because: RefusedBecause): Promise<string> {
+  const { verdict, budget, used } = await budgetState(db, organizationId);
+  return refusalWords({ because, reason: verdict.state === "stopped" ? verdict.reason : "", budget, used, least });
 }
 
 /** From any sensible wish down to nothing beyond `least`. */
@@ -76,7 +81,8 @@ async function ask(db: Db, { organizationId, epoch, want, least }: LeaseRequest,
   const [answer] = await db.$queryRaw<Answer[]>`
     WITH wish AS MATERIALIZED (
       SELECT ${organizationId} AS organization_id, ${epoch}::bigint AS epoch, coalesce(${now ?? null}::timestamptz, clock_timestamp()) AS at,
-             ${want.requests}::numeric AS requests_want, ${want.cpuNs}::numeric AS cpu_ns_want, ${want.egressBytes}::numeric AS egress_bytes_want,
+             ${most(want.requests, least.requests)}::numeric AS requests_want, ${most(want.cpuNs, least.cpuNs)}::numeric AS cpu_ns_want,
+             ${most(want.egressBytes, least.egressBytes)}::numeric AS egress_bytes_want,
              ${least.requests}::numeric AS requests_least, ${least.cpuNs}::numeric AS cpu_ns_least, ${least.egressBytes}::numeric AS egress_bytes_least
     ), ${judge}, ${offer}, ${writeLease}
     SELECT CASE
@@ -85,12 +91,13 @@ async function ask(db: Db, { organizationId, epoch, want, least }: LeaseRequest,
              WHEN judged.verdict IS NOT NULL THEN judged.verdict
              WHEN EXISTS (SELECT FROM living) THEN 'no_budget'
              ELSE 'epoch_over' END AS verdict,
-           coalesce(judged.reason, '') AS reason,
            offer.requests::bigint AS requests, offer.cpu_ns::bigint AS "cpuNs", offer.egress_bytes::bigint AS "egressBytes"
     FROM wish LEFT JOIN judged USING (organization_id) LEFT JOIN offer USING (organization_id)`;
   if (!answer) throw new Error("a lease was asked for, and there is no answer");
   return answer;
 }
+
+const most = (a: bigint, b: bigint) => (a > b ? a : b);
 
 /** What the budget costs if more is used beside what is used already: one expression a meter. */
 function costWith(expression: (meter: "requests" | "cpu_ns" | "egress_bytes") => string): Prisma.Sql {

@@ -39,7 +39,7 @@ CREATE INDEX "allowance_lease_epoch_idx" ON "allowance_lease"("epoch");
 -- What a quantity costs: whole cents, the same sum as an invoice's line makes (picocents first, then cents, half up both times).
 CREATE FUNCTION metered_cents(quantity NUMERIC, included BIGINT, price NUMERIC, per BIGINT) RETURNS NUMERIC
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE
-RETURN div(2 * div(2 * greatest(quantity - included, 0) * price * 1e12 + per, 2 * per) + 1e12, 2e12);
+RETURN div(2 * div(2 * greatest(quantity - included, 0) * price * 1e12 + per, 2.0 * per) + 1e12, 2e12);
 
 -- Sums that went below zero would let through what nobody granted.
 ALTER TABLE "allowance"
