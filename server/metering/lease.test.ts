@@ -154,7 +154,8 @@ test("a month that is over begins the next by itself: used anew from its hours, 
   await using database = await testDatabase();
   const { db } = database;
   const [organizationId, epoch] = [await organization(database, budgetOf(0n)), await epochOf(database)];
-  await recordUsage(db, requests(95, { organizationId, epoch }));
+  const lastMoment = Date.parse("2026-11-30T23:59:59.999Z");
+  await recordUsage(db, requests(95, { organizationId, epoch, occurredAtMs: lastMoment }));
   await takeLease(
     db,
     { organizationId, epoch, want: { ...none, requests: 5n }, least: { ...none, requests: 5n } },
@@ -165,7 +166,7 @@ test("a month that is over begins the next by itself: used anew from its hours, 
   expect(await budgetState(db, organizationId)).toMatchObject({ used: { requests: 95n }, leased: { requests: 3n } });
   const ask = { organizationId, epoch, want: oneRequest, least: oneRequest };
   expect(await takeLease(db, ask, december)).toMatchObject({ kind: "granted" });
-  await recordUsage(db, requests(2, { organizationId, epoch }));
+  await recordUsage(db, requests(2, { organizationId, epoch, occurredAtMs: lastMoment }));
   expect(await budgetState(db, organizationId)).toMatchObject({
     budget: { period: { from: december, to: new Date("2027-01-01T00:00:00Z") }, mostCents: 0n },
     used: { requests: 2n },
