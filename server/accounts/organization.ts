@@ -35,7 +35,8 @@ export async function createOrganization(
   }
   const id = newId("organization");
   await tx.organization.create({
-    data: { id, slug, name, members: { create: { userId, role: "owner" } } },
+    // The allowance's row is the lock under which usage and budget change: it is there before there can be usage.
+    data: { id, slug, name, members: { create: { userId, role: "owner" } }, allowance: { create: {} } },
     select: { id: true },
   });
   await recordAudit(tx, {

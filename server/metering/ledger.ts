@@ -1,5 +1,6 @@
 import type { UsageKind } from "#server/db/generated/enums.ts";
-import type { Db } from "#server/db/client.ts";
+import type { Db, Tx } from "#server/db/client.ts";
+import { Prisma } from "#server/db/generated/client.ts";
 
 /** One fact for the ledger. Its key is who counted it and which it was: (epoch, seq). */
 export type UsageFact = {
@@ -26,8 +27,9 @@ export type UsageFact = {
 const BILLED = ["request", "after", "background"] as const satisfies readonly UsageKind[];
 
 /**
- * Puts facts into the ledger, each once however often it is shipped, and moves the hourly counters by the rows that were
- * really new, in one statement. Returns the number of new rows.
+ * Puts facts into the ledger, each once however often it is shipped, and moves by the rows that were really new, in one
+ * statement: the hourly counters, and for organizations with a budget what it has used of it, out of the lease of the
+ * epoch that counted. Returns the number of new rows.
  */
 export async function recordUsage(db: Db, facts: readonly UsageFact[]): Promise<number> {
   if (facts.length === 0) return 0;
@@ -49,33 +51,103 @@ export async function recordUsage(db: Db, facts: readonly UsageFact[]): Promise<
         SELECT epoch, seq, kind, organization_id, function_id, version_id, request_id, to_timestamp(occurred_at_ms / 1000), method, path,
                status, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start
         FROM fact
+        ORDER BY epoch, seq
         ON CONFLICT (epoch, seq) DO NOTHING
-        RETURNING kind, organization_id, function_id, occurred_at, status, cpu_ns, egress_bytes
-      ), counted AS (
-        INSERT INTO usage_hour AS hour (organization_id, function_id, hour_at, requests, cpu_ns, egress_bytes, failures)
-        SELECT organization_id, function_id, date_trunc('hour', occurred_at, 'UTC'),
-               count(*) FILTER (WHERE kind = 'request'),
-               coalesce(sum(cpu_ns), 0), coalesce(sum(egress_bytes), 0),
-               count(*) FILTER (WHERE kind = 'request' AND status >= 500)
+        RETURNING epoch, kind, organization_id, function_id, occurred_at, status, cpu_ns, egress_bytes
+      ), billed AS MATERIALIZED (
+        SELECT epoch, organization_id, function_id, date_trunc('hour', occurred_at, 'UTC') AS hour_at,
+               count(*) FILTER (WHERE kind = 'request') AS requests, sum(cpu_ns) AS cpu_ns, sum(egress_bytes) AS egress_bytes,
+               count(*) FILTER (WHERE kind = 'request' AND status >= 500) AS failures
         FROM inserted WHERE kind = ANY(${[...BILLED]}::usage_kind[])
-        GROUP BY 1, 2, 3
-        ORDER BY 1, 2, 3
-        ON CONFLICT (organization_id, hour_at, function_id) DO UPDATE
-        SET requests = hour.requests + excluded.requests, cpu_ns = hour.cpu_ns + excluded.cpu_ns,
-            egress_bytes = hour.egress_bytes + excluded.egress_bytes, failures = hour.failures + excluded.failures
-      )
+        GROUP BY 1, 2, 3, 4
+      ), ${countHours}, ${settleLeases}, ${moveBudgets}
       SELECT count(*)::int AS inserted FROM inserted`;
   return result?.inserted ?? 0;
 }
+
+/**
+ * Rows are locked in one order everywhere, so that runtimes which ship batches of the same organizations at once never
+ * wait for each other in a circle: facts by their key, hours by theirs, budgets by organization, leases under their budget.
+ */
+const countHours = Prisma.sql`
+  counted AS (
+    INSERT INTO usage_hour AS hour (organization_id, function_id, hour_at, requests, cpu_ns, egress_bytes, failures)
+    SELECT organization_id, function_id, hour_at, sum(requests), sum(cpu_ns), sum(egress_bytes), sum(failures)
+    FROM billed
+    GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
+    ON CONFLICT (organization_id, hour_at, function_id) DO UPDATE
+    SET requests = hour.requests + excluded.requests, cpu_ns = hour.cpu_ns + excluded.cpu_ns,
+        egress_bytes = hour.egress_bytes + excluded.egress_bytes, failures = hour.failures + excluded.failures
+  )`;
+
+/** Never below zero: what was used beyond a lease is used all the same. */
+const settleLeases = Prisma.sql`
+  budget AS MATERIALIZED (
+    SELECT organization_id, period_from, period_to FROM allowance
+    WHERE organization_id IN (SELECT organization_id FROM billed)
+    ORDER BY organization_id FOR UPDATE
+  ), spent AS MATERIALIZED (
+    SELECT organization_id, epoch, sum(requests) AS requests, sum(cpu_ns) AS cpu_ns, sum(egress_bytes) AS egress_bytes
+    FROM billed GROUP BY 1, 2
+  ), settled AS MATERIALIZED (
+    SELECT lease.organization_id, lease.epoch, least(lease.requests, spent.requests) AS requests,
+           least(lease.cpu_ns, spent.cpu_ns) AS cpu_ns, least(lease.egress_bytes, spent.egress_bytes) AS egress_bytes
+    FROM budget JOIN spent USING (organization_id) JOIN allowance_lease AS lease USING (organization_id, epoch)
+    FOR UPDATE OF lease
+  ), shrunk AS (
+    UPDATE allowance_lease AS lease SET requests = lease.requests - settled.requests, cpu_ns = lease.cpu_ns - settled.cpu_ns,
+      egress_bytes = lease.egress_bytes - settled.egress_bytes
+    FROM settled WHERE lease.organization_id = settled.organization_id AND lease.epoch = settled.epoch
+  )`;
+
+/** What happened outside of the budget's period leaves the lease and is not counted against the budget. */
+const moveBudgets = Prisma.sql`
+  used AS MATERIALIZED (
+    SELECT budget.organization_id, coalesce(sum(billed.requests), 0) AS requests, coalesce(sum(billed.cpu_ns), 0) AS cpu_ns,
+           coalesce(sum(billed.egress_bytes), 0) AS egress_bytes
+    FROM budget LEFT JOIN billed ON billed.organization_id = budget.organization_id
+      AND billed.hour_at >= budget.period_from AND billed.hour_at < budget.period_to
+    GROUP BY 1
+  ), unleased AS MATERIALIZED (
+    SELECT organization_id, sum(requests) AS requests, sum(cpu_ns) AS cpu_ns, sum(egress_bytes) AS egress_bytes FROM settled GROUP BY 1
+  ), moved AS (
+    UPDATE allowance SET requests_used = requests_used + used.requests, cpu_ns_used = cpu_ns_used + used.cpu_ns,
+      egress_bytes_used = egress_bytes_used + used.egress_bytes,
+      requests_leased = requests_leased - coalesce(unleased.requests, 0), cpu_ns_leased = cpu_ns_leased - coalesce(unleased.cpu_ns, 0),
+      egress_bytes_leased = egress_bytes_leased - coalesce(unleased.egress_bytes, 0)
+    FROM used LEFT JOIN unleased USING (organization_id)
+    WHERE allowance.organization_id = used.organization_id
+  )`;
 
 /** Says that everything this epoch counted before `at` is in the ledger: what closing an hour waits for. */
 export async function markShipped(db: Db, epoch: bigint, at: Date): Promise<void> {
   await db.runtimeEpoch.update({ where: { epoch }, data: { shippedAt: at }, select: { epoch: true } });
 }
 
-/** Says that an ended epoch has nothing left to ship. */
+/** Says that an ended epoch has nothing left to ship, and gives back what it had leased and did not use. */
 export async function markDrained(db: Db, epoch: bigint): Promise<void> {
-  await db.runtimeEpoch.updateMany({ where: { epoch, drainedAt: null }, data: { drainedAt: new Date() } });
+  await db.$transaction(async (tx) => {
+    await tx.runtimeEpoch.updateMany({ where: { epoch, drainedAt: null }, data: { drainedAt: new Date() } });
+    await releaseLeases(tx, epoch);
+  });
+}
+
+/** A lease that was being taken held the epoch's row: this statement, after that row's update, sees it. */
+async function releaseLeases(tx: Tx, epoch: bigint): Promise<void> {
+  await tx.$executeRaw`
+    WITH budget AS MATERIALIZED (
+      SELECT organization_id FROM allowance
+      WHERE organization_id IN (SELECT organization_id FROM allowance_lease WHERE epoch = ${epoch})
+      ORDER BY organization_id FOR UPDATE
+    ), released AS (
+      DELETE FROM allowance_lease AS lease USING budget
+      WHERE lease.organization_id = budget.organization_id AND lease.epoch = ${epoch}
+      RETURNING lease.organization_id, lease.requests, lease.cpu_ns, lease.egress_bytes
+    )
+    UPDATE allowance SET requests_leased = requests_leased - released.requests, cpu_ns_leased = cpu_ns_leased - released.cpu_ns,
+      egress_bytes_leased = egress_bytes_leased - released.egress_bytes
+    FROM released WHERE allowance.organization_id = released.organization_id`;
 }
 
 /** Begins an epoch: the number that keys everything this process will count. */
