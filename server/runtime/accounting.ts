@@ -13,6 +13,7 @@ import { LogShipper } from "./logs/log-shipper.ts";
 import { Journal } from "./meter/journal.ts";
 import type { JournalHold } from "./meter/journal-lock.ts";
 import { Journals } from "./meter/journals.ts";
+import { LeaseBook } from "./meter/lease-book.ts";
 import { recoverJournals } from "./meter/recovery.ts";
 import { Shipping } from "./meter/shipping.ts";
 
@@ -27,6 +28,7 @@ export class Accounting {
   /** The main thread's. */
   readonly journal: Journal;
   readonly shipping: Shipping;
+  readonly leases: LeaseBook;
   readonly logs: LogShipper;
   readonly #log: Log;
   readonly #pruning: NodeJS.Timeout;
@@ -44,6 +46,7 @@ export class Accounting {
     this.journal = new Journal(journals.place(0), log);
     this.journal.onWritten = () => this.shipping.written(0, this.journal.currentSegment);
     this.journal.onCanWrite = (canWrite) => journals.allows(0, canWrite);
+    this.leases = new LeaseBook(db, epoch, log);
     this.logs = new LogShipper(db, epoch, log);
     this.#pruning = setInterval(() => void this.#prune(), HOUR_MS);
   }
@@ -81,6 +84,7 @@ export class Accounting {
   /** The last records are written: ships them, and leaves nothing behind when that succeeds. */
   async close(): Promise<void> {
     clearInterval(this.#pruning);
+    await this.leases.close();
     await this.journal.close();
     await this.logs.stop();
     if (await this.shipping.stop(SHIP_MS_MAX)) await this.#finishEpoch();

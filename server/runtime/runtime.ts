@@ -39,7 +39,7 @@ export async function startRuntime(
   if (!env.TAKE_OVER) await checkPortsAreFree(env);
   const threadCount = env.GATEWAY_THREADS || availableParallelism();
   const accounting = await Accounting.open(env, threadCount, hold, log);
-  const { db, journals } = accounting;
+  const { db, journals, leases } = accounting;
   const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
   const warmPool = await openWarmPool(env, totals, log);
   const fleet: Fleet = new Fleet({
@@ -58,11 +58,15 @@ export async function startRuntime(
     db,
     databaseUrl: env.DATABASE_URL,
     log,
-    events: { changed: (...ids) => fleet.swap(...ids), moved: (labels) => threads.forget(labels) },
+    events: {
+      changed: (...ids) => fleet.swap(...ids),
+      moved: (labels) => threads.forget(labels),
+      budgetChanged: (id) => leases.changed(id),
+    },
   });
   const health = new Health({ fleet, routes, journals, totals });
   const events = { ...accounting.threadEvents(), died };
-  const threads = new GatewayThreads({ routes, versions, fleet, health, log, events });
+  const threads = new GatewayThreads({ routes, versions, fleet, health, leases, log, events });
   const watch = watchLimits(fleet, log);
   const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, routes, health });
   await routes.open();

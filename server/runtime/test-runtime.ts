@@ -9,8 +9,10 @@ import { request } from "undici";
 import { defaultLimits, type FunctionLimits } from "#server/contract/limits.ts";
 import { readiness, readinessPath, refreshPath, type Readiness } from "#server/contract/prepare.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
+import { setBudget, type Budget } from "#server/metering/budget.ts";
+import { monthStart, nextMonthStart } from "#server/std/clock.ts";
 import { freePort } from "#server/std/free-port.ts";
-import { newId } from "#server/std/id.ts";
+import { asId, newId } from "#server/std/id.ts";
 
 const INTERNAL_SECRET = "a secret of tests, long enough to pass";
 const START_MS_MAX = 40_000;
@@ -138,13 +140,26 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
 }
 
 async function organizationOf({ db }: TestDatabase, slug: string): Promise<string> {
-  const { id } = await db.organization.upsert({
+  const { id, allowance } = await db.organization.upsert({
     where: { slug },
     create: { id: newId("organization"), slug, name: slug },
     update: {},
-    select: { id: true },
+    select: { id: true, allowance: { select: { organizationId: true } } },
   });
+  const organizationId = asId("organization", id);
+  if (!allowance) await db.$transaction((tx) => setBudget(tx, organizationId, plentyUntilNextMonth()));
   return id;
+}
+
+/** More than any test uses; those that are about budgets set their own. */
+function plentyUntilNextMonth(): Budget {
+  const now = new Date();
+  const free = { included: 0n, price: "0", per: 1n };
+  return {
+    period: { from: monthStart(now), to: nextMonthStart(now) },
+    mostCents: 0n,
+    weights: { requests: free, cpuNs: free, egressBytes: free },
+  };
 }
 
 async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {

@@ -1,11 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import type { RequestOutcome } from "#server/contract/usage.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
+import { nothing } from "#server/runtime/meter/lease-account.ts";
 import type { Lease } from "./local-instances.ts";
+import type { Reservation } from "./reservation.ts";
 import type { ServedVersion } from "./thread-messages.ts";
 
 const CHECKPOINT_EVERY_MS = 10_000;
 const PATH_CHARACTERS_MAX = 1_000;
+
+export type CallOf = { requestId: string; version: ServedVersion; reservation: Reservation };
 
 /** One call of a function, as it is counted: from its START to its END in the journal. */
 export class Call {
@@ -13,6 +17,7 @@ export class Call {
   readonly version: ServedVersion;
   ingressBytes = 0;
   egressBytes = 0;
+  readonly #reservation: Reservation;
   readonly #journal: Journal;
   readonly #seq: number;
   readonly #atMs = Date.now();
@@ -26,9 +31,11 @@ export class Call {
   #leftNs = 0;
   isOver = false;
 
-  constructor(requestId: string, version: ServedVersion, req: IncomingMessage, journal: Journal) {
+  constructor(of: CallOf, req: IncomingMessage, journal: Journal) {
+    const { requestId, version, reservation } = of;
     this.requestId = requestId;
     this.version = version;
+    this.#reservation = reservation;
     this.#journal = journal;
     this.#seq = journal.nextSeq();
     this.#method = req.method ?? "GET";
@@ -55,7 +62,33 @@ export class Call {
     this.isOver = true;
     clearInterval(this.#checkpoints);
     this.leave();
-    this.#journal.append({ kind: "end", seq: this.#seq, ...this.#soFar(), status, outcome });
+    const soFar = this.#soFar();
+    // A limit is held by looking again and again: what was burnt between the last look and the end is the platform's.
+    const cpuNs = Math.min(soFar.cpuNs, this.#reservation.cpuNsMax);
+    const isCharged = outcome !== "platform_failed" && outcome !== "refused";
+    this.#reservation.settle(isCharged ? { requests: 1, cpuNs, egressBytes: this.egressBytes } : nothing);
+    this.#journal.append({ kind: "end", seq: this.#seq, ...soFar, cpuNs, status, outcome });
+    if (soFar.cpuNs > cpuNs) this.#recordUncharged(soFar.cpuNs - cpuNs);
+  }
+
+  /** Whether more bytes of the answer may leave: false, perhaps later, when the organization's budget has no more. */
+  allowEgress(bytes: number): boolean | Promise<boolean> {
+    return this.#reservation.allowEgress(this.egressBytes + bytes);
+  }
+
+  #recordUncharged(cpuNs: number): void {
+    const { organizationId, functionId, versionId } = this.version;
+    this.#journal.append({
+      kind: "unbilled",
+      seq: this.#journal.nextSeq(),
+      organizationId,
+      functionId,
+      versionId,
+      requestId: this.requestId,
+      atMs: Date.now(),
+      cpuNs,
+      outcome: "beyond the limit",
+    });
   }
 
   #checkpoint(): void {

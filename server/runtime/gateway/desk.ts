@@ -2,13 +2,15 @@ import type { MessagePort } from "node:worker_threads";
 import type { Failure } from "#server/runtime/instances/failure.ts";
 import type { PrintedLine } from "#server/runtime/logs/log-collector.ts";
 import type { CallKey } from "#server/runtime/meter/cpu-account.ts";
+import { LeaseAccount, type Quantities } from "#server/runtime/meter/lease-account.ts";
+import type { LeaseOutcome } from "#server/runtime/meter/lease-book.ts";
 import { LocalInstances, type Lease } from "./local-instances.ts";
 import { RouteCache, type KnownRoute } from "./route-cache.ts";
 import { orderToThread, type OrderToThread, type ServedVersion, type WordFromThread } from "./thread-messages.ts";
 
 export type Refusal = "too_many_concurrent" | "overloaded" | "no_sandbox";
 
-type Answer = Extract<OrderToThread, { kind: "found" | "entry" | "failure" | "health" }>;
+type Answer = Extract<OrderToThread, { kind: "found" | "entry" | "failure" | "lease" | "health" }>;
 
 /**
  * Where a thread of the gateway asks the supervisor of instances: who answers for a name, for a place in an instance, why
@@ -60,7 +62,12 @@ export class Desk {
   async #find(label: string): Promise<KnownRoute | null> {
     const answer = await this.#ask((id) => ({ kind: "find", id, label }));
     if (answer.kind !== "found" || !answer.route) return null;
-    return { ...answer.route, rateWords: new BigInt64Array(answer.route.rate) };
+    const { rate, lease, organizationId } = answer.route;
+    return {
+      ...answer.route,
+      rateWords: new BigInt64Array(rate),
+      leaseSource: { account: new LeaseAccount(lease), ensure: (least) => this.#ensureLease(organizationId, least) },
+    };
   }
 
   async #askForPlace(versionId: string, key: CallKey): Promise<Lease | Refusal> {
@@ -71,6 +78,11 @@ export class Desk {
     // Told of before the answer, and "gone" can't have come between, or there would be no place in it.
     const instance = this.instances.get(entry.instanceId);
     return instance ? instance.lease(entry.place, entry.isColdStart) : "overloaded";
+  }
+
+  async #ensureLease(organizationId: string, least: Quantities): Promise<LeaseOutcome> {
+    const answer = await this.#ask((id) => ({ kind: "lease", id, organizationId, least }));
+    return answer.kind === "lease" ? answer.outcome : { kind: "unavailable" };
   }
 
   async #whyBroken(instanceId: string): Promise<Failure> {
@@ -93,6 +105,7 @@ export class Desk {
       case "found":
       case "entry":
       case "failure":
+      case "lease":
       case "health": {
         const answered = this.#questions.get(order.id);
         this.#questions.delete(order.id);

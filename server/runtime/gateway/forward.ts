@@ -34,6 +34,11 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
 /** An answer's end up to this size is joined to its head, which copies it. */
 const JOINED_BYTES_MAX = 16 * 1024;
 
+export const CUT_BY_CAP =
+  "The answer was cut: the organization's budget has no egress left for the rest of it. Raise the spending cap, or answer with less.";
+
+type AbortReason = "time_limit" | "client_gone" | "replaced" | "spend_cap";
+
 class BodyTooLarge extends Error {}
 
 /** Sends a call to its instance and the answer back, streaming both ways, and sees to it that it ends exactly once. */
@@ -51,7 +56,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #status = 0;
   /** Of the answer's body; undefined when it has no declared length. */
   #bytesLeft: number | undefined;
-  #abortedFor: "time_limit" | "client_gone" | "replaced" | undefined;
+  #abortedFor: AbortReason | undefined;
   #threw = false;
   #wasRetried = false;
   /** Something of the answer has been given to the caller's socket. */
@@ -118,6 +123,26 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#threw || this.#call.isOver) return;
+    const isAllowed = this.#call.allowEgress(chunk.length);
+    if (isAllowed === true) return this.#pass(controller, chunk);
+    controller.pause();
+    void this.#passWhenAllowed(controller, chunk, isAllowed);
+  }
+
+  /** The lease has to be enlarged first; where the budget has no more, the answer ends here. */
+  async #passWhenAllowed(
+    controller: Dispatcher.DispatchController,
+    chunk: Buffer,
+    isAllowed: boolean | Promise<boolean>,
+  ): Promise<void> {
+    const mayPass = await isAllowed;
+    if (this.#call.isOver) return;
+    if (!mayPass) return this.#abort("spend_cap");
+    controller.resume();
+    this.#pass(controller, chunk);
+  }
+
+  #pass(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { res } = this.#exchange;
     this.#call.egressBytes += chunk.length;
     if (this.#bytesLeft !== undefined) {
@@ -149,6 +174,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
         );
       case "client_gone":
         return this.#close("client_gone", 499);
+      case "spend_cap":
+        this.#serving.notices.refused(this.#call.version, "spend_cap_reached", CUT_BY_CAP);
+        return this.#refuse({ code: "spend_cap_reached", message: CUT_BY_CAP }, "aborted");
       case "replaced":
         return this.#refuse({ code: "platform_failed", message: "The version was replaced. Try again." }, "aborted");
       case undefined:
@@ -189,7 +217,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#call.end(outcome, status);
   }
 
-  #abort(reason: "time_limit" | "client_gone" | "replaced"): void {
+  #abort(reason: AbortReason): void {
     this.#abortedFor ??= reason;
     this.#controller?.abort(new Error(reason));
     // Not yet on a connection: undici will not call back until it is, which may be never.

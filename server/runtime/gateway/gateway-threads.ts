@@ -5,6 +5,7 @@ import type { Health } from "#server/runtime/health.ts";
 import type { Fleet } from "#server/runtime/instances/fleet.ts";
 import type { Instance } from "#server/runtime/instances/instance.ts";
 import type { PrintedLine } from "#server/runtime/logs/log-collector.ts";
+import type { LeaseBook } from "#server/runtime/meter/lease-book.ts";
 import { Fault } from "#server/std/fault.ts";
 import type { Log } from "#server/std/log.ts";
 import { rateMemory } from "./rate.ts";
@@ -36,9 +37,18 @@ export type ThreadParts = {
   versions: VersionCache;
   fleet: Fleet;
   health: Health;
+  leases: LeaseBook;
   events: ThreadEvents;
   log: Log;
 };
+
+type Question = Extract<WordFromThread, { kind: "find" | "enter" | "whyBroken" | "lease" | "health" }>;
+
+const questions = new Set<WordFromThread["kind"]>(["find", "enter", "whyBroken", "lease", "health"]);
+
+function isQuestion(word: WordFromThread): word is Question {
+  return questions.has(word.kind);
+}
 
 /** The gateway's threads, from the supervisor's side: answers what they ask, and tells them what changes. */
 export class GatewayThreads {
@@ -107,16 +117,9 @@ export class GatewayThreads {
   }
 
   #heard(word: Exclude<WordFromThread, { kind: "listening" | "failed" }>, thread: Worker, index: number): void {
-    const { events, fleet, health } = this.#parts;
+    const { events, fleet } = this.#parts;
+    if (isQuestion(word)) return void this.#answer(word, thread);
     switch (word.kind) {
-      case "find":
-        return void this.#find(word.label).then((route) => tell(thread, { kind: "found", id: word.id, route }));
-      case "enter":
-        return void this.#enter(word).then((entry) => tell(thread, { kind: "entry", id: word.id, entry }));
-      case "whyBroken":
-        return void this.#whyBroken(word, thread);
-      case "health":
-        return tell(thread, { kind: "health", id: word.id, ...health.answer(word.path) });
       case "released":
         return fleet.released(word.instanceId);
       case "written":
@@ -133,6 +136,24 @@ export class GatewayThreads {
     }
   }
 
+  /** None of what is called here throws: what goes wrong is itself an answer. */
+  async #answer(word: Question, thread: Worker): Promise<void> {
+    const { fleet, health, leases } = this.#parts;
+    const { id } = word;
+    switch (word.kind) {
+      case "find":
+        return tell(thread, { kind: "found", id, route: await this.#find(word.label) });
+      case "enter":
+        return tell(thread, { kind: "entry", id, entry: await this.#enter(word) });
+      case "whyBroken":
+        return tell(thread, { kind: "failure", id, failure: await fleet.whyBroken(word.instanceId, EXIT_MS_MAX) });
+      case "lease":
+        return tell(thread, { kind: "lease", id, outcome: await leases.ensure(word.organizationId, word.least) });
+      case "health":
+        return tell(thread, { kind: "health", id, ...health.answer(word.path) });
+    }
+  }
+
   async #find(label: string): Promise<Route | null> {
     const { routes, versions, log } = this.#parts;
     const found = routes.find(label);
@@ -144,6 +165,8 @@ export class GatewayThreads {
         ? null
         : {
             functionId: found.functionId,
+            organizationId: found.organizationId,
+            lease: this.#parts.leases.account(found.organizationId).memory,
             stoppedBecause: found.stoppedBecause,
             shares,
             rate: this.#rateOf(found),
@@ -174,11 +197,6 @@ export class GatewayThreads {
       log.error({ err: error }, "a version could not be read");
       return { kind: "no_sandbox" };
     }
-  }
-
-  async #whyBroken({ id, instanceId }: Extract<WordFromThread, { kind: "whyBroken" }>, thread: Worker): Promise<void> {
-    const failure = await this.#parts.fleet.whyBroken(instanceId, EXIT_MS_MAX);
-    tell(thread, { kind: "failure", id, failure });
   }
 
   #tellAll(order: OrderToThread): void {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { callKey } from "#server/runtime/meter/cpu-account.ts";
+import type { LeaseOutcome } from "#server/runtime/meter/lease-book.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
 import { newId } from "#server/std/id.ts";
 import type { Log } from "#server/std/log.ts";
@@ -11,6 +12,7 @@ import type { Desk, Refusal } from "./desk.ts";
 import { forward, tooLargeMessage } from "./forward.ts";
 import type { LimitNotices } from "./limit-notices.ts";
 import { mayBegin } from "./rate.ts";
+import { Reservation, type LeaseSource } from "./reservation.ts";
 import type { KnownRoute } from "./route-cache.ts";
 import type { ServedVersion } from "./thread-messages.ts";
 import { drainAfterAnswer } from "./unread-body.ts";
@@ -28,7 +30,7 @@ export type GatewayParts = {
   log: Log;
 };
 
-type Target = { version: ServedVersion; path: string; isSharedOrigin: boolean };
+type Target = { version: ServedVersion; leaseSource: LeaseSource; path: string; isSharedOrigin: boolean };
 type Resolved =
   | { kind: "target"; target: Target }
   | { kind: "own"; path: string }
@@ -71,11 +73,15 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   const resolved = resolving instanceof Promise ? await resolving : resolving;
   if (resolved.kind === "own") return answerOwn(parts.desk, resolved.path, res);
   if (resolved.kind === "refused") return refuse(resolved.answer);
-  const { version, path, isSharedOrigin } = resolved.target;
+  const { version, leaseSource, path, isSharedOrigin } = resolved.target;
   if (Number(req.headers["content-length"] ?? 0) > version.limits.requestBodyBytesMax) {
     return refuse({ code: "body_too_large", message: tooLargeMessage(version.limits.requestBodyBytesMax) });
   }
-  const call = new Call(requestId, version, req, parts.journal);
+  const reservation = new Reservation(leaseSource);
+  const reserving = reservation.begin(version.limits);
+  const reserved = reserving instanceof Promise ? await reserving : reserving;
+  if (reserved.kind !== "granted") return refuse(notLeased(parts, version, reserved));
+  const call = new Call({ requestId, version, reservation }, req, parts.journal);
   const entering = parts.desk.enter(version, callKey(requestId));
   const entered = entering instanceof Promise ? await entering : entering;
   if (typeof entered === "string") return refuse(refused(parts, call, entered));
@@ -95,8 +101,11 @@ async function serveUpgrade(
   const resolved = await resolve(parts, addressOf(req, parts.functionsDomain));
   if (resolved.kind !== "target")
     return refuseUpgrade(socket, requestId, resolved.kind === "refused" ? resolved.answer : notFound);
-  const { version, path, isSharedOrigin } = resolved.target;
-  const call = new Call(requestId, version, req, parts.journal);
+  const { version, leaseSource, path, isSharedOrigin } = resolved.target;
+  const reservation = new Reservation(leaseSource);
+  const reserved = await reservation.begin(version.limits);
+  if (reserved.kind !== "granted") return refuseUpgrade(socket, requestId, notLeased(parts, version, reserved));
+  const call = new Call({ requestId, version, reservation }, req, parts.journal);
   const entered = await parts.desk.enter(version, callKey(requestId));
   if (typeof entered === "string") return refuseUpgrade(socket, requestId, refused(parts, call, entered));
   call.enter(entered);
@@ -111,6 +120,17 @@ async function answerOwn(desk: Desk, path: string, res: ServerResponse): Promise
   const { status, body } = await desk.health(path);
   res.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
   res.end(body);
+}
+
+/** The organization's budget has no room for the worst case of the call, or nobody can say whether it has. */
+function notLeased(
+  parts: GatewayParts,
+  version: ServedVersion,
+  outcome: Exclude<LeaseOutcome, { kind: "granted" }>,
+): PlatformAnswer {
+  if (outcome.kind === "unavailable") return unaccountable;
+  parts.notices.refused(version, "spend_cap_reached", outcome.reason);
+  return { code: "spend_cap_reached", message: outcome.reason };
 }
 
 /** No instance took the call: its END, and what the caller is told. */
@@ -145,7 +165,7 @@ function admit(
     parts.notices.refused(version, answer.code, answer.message);
     return { kind: "refused", answer };
   }
-  return { kind: "target", target: { version, path, isSharedOrigin } };
+  return { kind: "target", target: { version, leaseSource: route.leaseSource, path, isSharedOrigin } };
 }
 
 const notFound: PlatformAnswer = {

@@ -1,6 +1,7 @@
+import type { LeaseSource } from "./reservation.ts";
 import type { Route } from "./thread-messages.ts";
 
-export type KnownRoute = Route & { rateWords: BigInt64Array<SharedArrayBuffer> };
+export type KnownRoute = Route & { rateWords: BigInt64Array<SharedArrayBuffer>; leaseSource: LeaseSource };
 
 /** Names whose answer is kept, those that lead nowhere included: a flood of made-up names must not fill the memory. */
 const KNOWN_MAX = 10_000;

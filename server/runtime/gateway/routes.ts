@@ -9,6 +9,8 @@ const RECONNECT_MS = 500;
 export type RouteEvents = {
   /** The versions that no deployment names any more, and those that one names now. */
   changed(retired: readonly string[], serving: readonly string[]): void;
+  /** Something of an organization changed that its calls are admitted by. */
+  budgetChanged(organizationId: string): void;
   /** These names (null: any) may lead elsewhere. Resolves when nobody goes by what was so before. */
   moved(labels: string[] | null): Promise<void>;
 };
@@ -76,6 +78,7 @@ export class Routes {
   #notified(channel: string, id: string): void {
     if (channel === channels.function) void this.refresh(id);
     if (channel === channels.organization) {
+      this.#events.budgetChanged(id);
       void this.#enqueue(async () => {
         const functions = await servingFunctions(this.#db, { organizationId: id });
         await this.#events.moved(functions.flatMap((one) => this.#replace(one.functionId, one)));

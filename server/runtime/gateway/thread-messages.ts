@@ -36,6 +36,9 @@ export const route = z.object({
   /** Set when the organization may use nothing more, with the reason for people. */
   stoppedBecause: z.string().nullable(),
   shares: z.array(z.object({ version: servedVersion, percent: z.number() })).min(1),
+  organizationId: z.string(),
+  /** What is left of the organization's lease, for all threads (meter/lease-account.ts). */
+  lease: memory,
   /** Counts the function's calls a second, for all threads (gateway/rate.ts). */
   rate: memory,
 });
@@ -63,11 +66,20 @@ const entry = z.discriminatedUnion("kind", [
 ]);
 export type Entry = z.infer<typeof entry>;
 
+const quantities = z.object({ requests: z.number(), cpuNs: z.number(), egressBytes: z.number() });
+
+const leaseOutcome = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("granted") }),
+  z.object({ kind: z.literal("refused"), reason: z.string(), isReserved: z.boolean() }),
+  z.object({ kind: z.literal("unavailable") }),
+]);
+
 /** From the supervisor. Answers carry the number of the question. */
 export const orderToThread = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("found"), id: z.number(), route: route.nullable() }),
   z.object({ kind: z.literal("entry"), id: z.number(), entry }),
   z.object({ kind: z.literal("failure"), id: z.number(), failure }),
+  z.object({ kind: z.literal("lease"), id: z.number(), outcome: leaseOutcome }),
   z.object({ kind: z.literal("health"), id: z.number(), status: z.number(), body: z.string() }),
   z.object({ kind: z.literal("instance"), instance: instanceNotice }),
   z.object({ kind: z.literal("gone"), instanceId: z.string() }),
@@ -92,6 +104,7 @@ export const wordFromThread = z.discriminatedUnion("kind", [
     key: z.object({ a: z.number(), b: z.number() }),
   }),
   z.object({ kind: z.literal("whyBroken"), id: z.number(), instanceId: z.string() }),
+  z.object({ kind: z.literal("lease"), id: z.number(), organizationId: z.string(), least: quantities }),
   z.object({ kind: z.literal("health"), id: z.number(), path: z.string() }),
   z.object({ kind: z.literal("released"), instanceId: z.string() }),
   z.object({ kind: z.literal("forgot"), id: z.number() }),

@@ -1,7 +1,7 @@
 import { request, STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { answerBody, answerStatus, type PlatformAnswer } from "./answer.ts";
-import type { Serving } from "./forward.ts";
+import { CUT_BY_CAP, type Serving } from "./forward.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { FrameBoundary, GOING_AWAY_FRAME } from "./websocket-frames.ts";
 
@@ -72,20 +72,42 @@ export function forwardUpgrade(upgrade: Upgrade, serving: UpgradeServing): void 
 
 function connectBoth(
   { socket, head }: Upgrade,
-  { call, lease }: UpgradeServing,
+  { call, lease, notices }: UpgradeServing,
   upstream: { socket: Duplex; head: Buffer },
 ): void {
   const boundary = new FrameBoundary();
-  const toCaller = (bytes: Buffer): void => {
+  const pass = (bytes: Buffer): void => {
     call.egressBytes += bytes.length;
     boundary.pass(bytes);
+    if (!socket.write(bytes)) {
+      upstream.socket.pause();
+      socket.once("drain", () => upstream.socket.resume());
+    }
   };
-  upstream.socket.on("data", toCaller);
+  const toCaller = (bytes: Buffer): void => {
+    const isAllowed = call.allowEgress(bytes.length);
+    if (isAllowed === true) {
+      pass(bytes);
+      return;
+    }
+    upstream.socket.pause();
+    void Promise.resolve(isAllowed).then((mayPass) => {
+      if (call.isOver) return;
+      if (mayPass) {
+        upstream.socket.resume();
+        pass(bytes);
+      } else {
+        notices.refused(call.version, "spend_cap_reached", CUT_BY_CAP);
+        socket.destroy();
+      }
+    });
+  };
   socket.on("data", (chunk: Buffer) => (call.ingressBytes += chunk.length));
   if (upstream.head.length > 0) toCaller(upstream.head);
   call.ingressBytes += head.length;
-  if (upstream.head.length > 0) socket.write(upstream.head);
   if (head.length > 0) upstream.socket.write(head);
+  upstream.socket.on("data", toCaller);
+  upstream.socket.on("end", () => socket.end());
   const exchange = { expire: () => goAway(socket, upstream.socket, boundary) };
   lease.instance.opened(exchange);
   upstream.socket.on("error", () => socket.destroy());
@@ -99,7 +121,7 @@ function connectBoth(
     call.end("ok", 101);
     upstream.socket.destroy();
   });
-  upstream.socket.pipe(socket).pipe(upstream.socket);
+  socket.pipe(upstream.socket);
 }
 
 /** Closes with 1001 (RFC 6455, 7.4.1) between two frames, so that the caller reads a close and not a torn message. */
@@ -107,7 +129,8 @@ function goAway(socket: Duplex, upstream: Duplex, boundary: FrameBoundary): void
   const timer = setTimeout(() => socket.destroy(), GOING_AWAY_MS_MAX);
   socket.once("close", () => clearTimeout(timer));
   boundary.whenBetweenFrames(() => {
-    upstream.unpipe(socket);
+    upstream.removeAllListeners("data");
+    upstream.resume(); // what comes now is for nobody, and its end must be seen
     socket.end(GOING_AWAY_FRAME);
   });
 }

@@ -105,15 +105,12 @@ export class Instance {
 
   /** What a caller is told whose connection broke: whose fault it was, and why. Waits a while for the process's end to be known. */
   async failureWithin(timeMsMax: number): Promise<Failure> {
+    if (this.#endReason) return describeEnd(this.#endReason, this.#output.lastWords(), this.hasListened);
     const alive = new Promise<"alive">((resolve) => setTimeout(() => resolve("alive"), timeMsMax));
     const state = await Promise.race([this.sandbox.exited, alive]);
     if (state === "alive")
       return { outcome: "function_crashed", message: "The function broke off the connection. See its logs." };
-    return describeEnd(
-      this.#endReason ?? (state.isOutOfMemory ? "memory_limit" : undefined),
-      this.#output.lastWords(),
-      this.hasListened,
-    );
+    return describeEnd(state.isOutOfMemory ? "memory_limit" : undefined, this.#output.lastWords(), this.hasListened);
   }
 
   /** What it printed last, the platform's own lines included: why it did not start. */

@@ -1,0 +1,208 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { Db } from "#server/db/client.ts";
+import { returnLease, takeLease } from "#server/metering/lease.ts";
+import type { Usage } from "#server/metering/usage.ts";
+import { asId } from "#server/std/id.ts";
+import type { Log } from "#server/std/log.ts";
+import { LeaseAccount, type Quantities } from "./lease-account.ts";
+
+/** What is wanted at a time: it should do for a second or more, and be no great part of a month. */
+const WANT: Quantities = { requests: 2_000, cpuNs: 60_000_000_000, egressBytes: 64_000_000 };
+/** Who asks again so soon wants twice as much the next time, up to so many times. */
+const SOON_MS = 1_000;
+const GROWTH_MAX = 32;
+/** Below this part of what is wanted, more is asked for before anyone has to wait. */
+const LOW_PART = 0.5;
+/** How often it is looked at what runs low, and what is held for nothing. */
+const LOOK_EVERY_MS = 50;
+const IDLE_MS = 5_000;
+/** What other calls have reserved comes back when they end: so long a call waits for that. */
+const RESERVED_MS_MAX = 3_000;
+const ASK_AGAIN_MS = 50;
+/** A flood of calls past the cap asks Postgres no more often than this. */
+const REFUSED_MS = 1_000;
+
+/** `isReserved`: something is left, but others hold it, and it may come back at any moment. */
+export type LeaseOutcome =
+  | { kind: "granted" }
+  | { kind: "refused"; reason: string; isReserved: boolean }
+  | { kind: "unavailable" };
+
+type Entry = {
+  readonly account: LeaseAccount;
+  growth: number;
+  takenAtMs: number;
+  /** The last grant was less than was wanted: the budget runs out, and asking sooner would not bring more. */
+  isScarce: boolean;
+  /** What was free when it was last looked at, and since when it has been so. */
+  seen: { requests: number; sinceMs: number };
+  refused: { untilMs: number; outcome: LeaseOutcome } | undefined;
+  taking: Promise<LeaseOutcome> | undefined;
+};
+
+/** The leases of this runtime's life, by organization: taken from the budgets in Postgres ahead of need, given back when idle. */
+export class LeaseBook {
+  readonly #db: Db;
+  readonly #epoch: bigint;
+  readonly #log: Log;
+  readonly #entries = new Map<string, Entry>();
+  /** Those that hold something; the others cost nothing until they are asked for again. */
+  readonly #active = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(db: Db, epoch: bigint, log: Log) {
+    this.#db = db;
+    this.#epoch = epoch;
+    this.#log = log;
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  account(organizationId: string): LeaseAccount {
+    return this.#entry(organizationId).account;
+  }
+
+  /** Sees to it that the account holds at least this much, if the budget has it. */
+  async ensure(organizationId: string, least: Quantities): Promise<LeaseOutcome> {
+    const entry = this.#entry(organizationId);
+    const deadline = Date.now() + RESERVED_MS_MAX;
+    for (;;) {
+      if (holds(entry.account, least)) return { kind: "granted" };
+      if (entry.refused && entry.refused.untilMs > Date.now()) return entry.refused.outcome;
+      const taken = await this.#takeOnce(organizationId, entry, least);
+      // Others may have been quicker, or asked for less.
+      if (taken.kind === "granted") continue;
+      if (taken.kind === "unavailable" || !taken.isReserved || Date.now() > deadline) return taken;
+      await wait(ASK_AGAIN_MS);
+    }
+  }
+
+  /** Its budget was changed: what was refused may be granted now. */
+  changed(organizationId: string): void {
+    const entry = this.#entries.get(organizationId);
+    if (entry) entry.refused = undefined;
+  }
+
+  /** Gives back what is left. To be called when nothing more begins. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all([...this.#entries].map(([id, entry]) => this.#giveBack(id, entry)));
+  }
+
+  #entry(organizationId: string): Entry {
+    const known = this.#entries.get(organizationId);
+    if (known) return known;
+    const account = new LeaseAccount(LeaseAccount.newMemory());
+    const entry: Entry = {
+      account,
+      growth: 1,
+      takenAtMs: 0,
+      isScarce: false,
+      seen: { requests: 0, sinceMs: 0 },
+      refused: undefined,
+      taking: undefined,
+    };
+    this.#entries.set(organizationId, entry);
+    return entry;
+  }
+
+  #takeOnce(organizationId: string, entry: Entry, least: Quantities): Promise<LeaseOutcome> {
+    entry.taking ??= this.#take(organizationId, entry, least).finally(() => (entry.taking = undefined));
+    return entry.taking;
+  }
+
+  async #take(organizationId: string, entry: Entry, least: Quantities): Promise<LeaseOutcome> {
+    const nowMs = Date.now();
+    entry.growth = nowMs - entry.takenAtMs < SOON_MS ? Math.min(GROWTH_MAX, entry.growth * 2) : 1;
+    entry.takenAtMs = nowMs;
+    try {
+      const want = usageOf(times(WANT, entry.growth));
+      const answer = await takeLease(this.#db, {
+        organizationId: asId("organization", organizationId),
+        epoch: this.#epoch,
+        want,
+        least: usageOf(missing(entry.account, least)),
+      });
+      if (answer.kind === "granted") {
+        entry.account.add(quantitiesOf(answer.granted));
+        entry.isScarce = meters.some((meter) => answer.granted[meter] < want[meter]);
+        entry.seen = { requests: Number.NaN, sinceMs: nowMs };
+        this.#active.add(organizationId);
+        return { kind: "granted" };
+      }
+      const isReserved = answer.because === "leased_elsewhere";
+      const outcome = { kind: "refused", reason: answer.reason, isReserved } as const;
+      if (!isReserved) entry.refused = { untilMs: Date.now() + REFUSED_MS, outcome };
+      return outcome;
+    } catch (error) {
+      this.#log.warn({ err: error, organizationId }, "a lease could not be taken: Postgres is away");
+      return { kind: "unavailable" };
+    }
+  }
+
+  #look(): void {
+    const nowMs = Date.now();
+    for (const organizationId of this.#active) {
+      const entry = this.#entry(organizationId);
+      const { free } = entry.account;
+      if (free.requests !== entry.seen.requests) entry.seen = { requests: free.requests, sinceMs: nowMs };
+      if (nowMs - entry.seen.sinceMs > IDLE_MS) void this.#giveBack(organizationId, entry);
+      else if (isLow(free, times(WANT, entry.growth * LOW_PART)) && mayAsk(entry, nowMs))
+        void this.#takeOnce(organizationId, entry, { requests: 0, cpuNs: 0, egressBytes: 0 });
+    }
+  }
+
+  async #giveBack(organizationId: string, entry: Entry): Promise<void> {
+    this.#active.delete(organizationId);
+    const back = entry.account.drain();
+    try {
+      await returnLease(this.#db, {
+        organizationId: asId("organization", organizationId),
+        epoch: this.#epoch,
+        back: usageOf(back),
+      });
+    } catch (error) {
+      // It is still ours by the database's word: kept, and given back another time.
+      this.#log.warn({ err: error, organizationId }, "a lease could not be given back: Postgres is away");
+      entry.account.add(back);
+      this.#active.add(organizationId);
+    }
+  }
+}
+
+const meters = ["requests", "cpuNs", "egressBytes"] as const;
+
+function mayAsk({ taking, refused, isScarce, takenAtMs }: Entry, nowMs: number): boolean {
+  if (taking || (refused && refused.untilMs > nowMs)) return false;
+  return !isScarce || nowMs - takenAtMs > SOON_MS;
+}
+
+function holds({ free }: LeaseAccount, least: Quantities): boolean {
+  const left = free;
+  return meters.every((meter) => left[meter] >= least[meter]);
+}
+
+function isLow(free: Quantities, mark: Quantities): boolean {
+  return meters.some((meter) => free[meter] < mark[meter]);
+}
+
+/** What has to be added so that the account holds `least`, debts included. */
+function missing({ free }: LeaseAccount, least: Quantities): Quantities {
+  const of = (meter: (typeof meters)[number]): number => Math.max(0, least[meter] - free[meter]);
+  return { requests: of("requests"), cpuNs: of("cpuNs"), egressBytes: of("egressBytes") };
+}
+
+function times({ requests, cpuNs, egressBytes }: Quantities, factor: number): Quantities {
+  return { requests: requests * factor, cpuNs: cpuNs * factor, egressBytes: egressBytes * factor };
+}
+
+function usageOf({ requests, cpuNs, egressBytes }: Quantities): Usage {
+  return {
+    requests: BigInt(Math.ceil(requests)),
+    cpuNs: BigInt(Math.ceil(cpuNs)),
+    egressBytes: BigInt(Math.ceil(egressBytes)),
+  };
+}
+
+function quantitiesOf({ requests, cpuNs, egressBytes }: Usage): Quantities {
+  return { requests: Number(requests), cpuNs: Number(cpuNs), egressBytes: Number(egressBytes) };
+}
