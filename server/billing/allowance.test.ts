@@ -4,12 +4,12 @@ import { channels } from "#server/contract/notify.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import { newId, type Id } from "#server/std/id.ts";
 import { stoppedBecause, updateAllowances } from "./allowance.ts";
-import { currentPriceVersion, CPU_HOUR_NS } from "./price-book.ts";
+import { CPU_HOUR_NS, firstVersion } from "./price-book.ts";
 
 const november = new Date("2026-11-24T10:30:00Z");
 const december = new Date("2026-12-01T00:00:02Z");
 const everything = new Date(0);
-const free = currentPriceVersion(november).plans.free.meters;
+const free = firstVersion.plans.free.meters;
 
 type Used = { requests?: bigint; cpuNs?: bigint; egressBytes?: bigint; hourAt?: Date };
 

@@ -2,7 +2,8 @@ import { channels } from "#server/contract/notify.ts";
 import type { Db, Tx } from "#server/db/client.ts";
 import type { PlanName } from "#server/db/generated/enums.ts";
 import { HOUR_MS, monthStart, nextMonthStart, type Clock } from "#server/std/clock.ts";
-import { currentPriceVersion, type Meter, type Plan, type PriceVersion } from "./price-book.ts";
+import { versionAt, type Meter, type Plan, type PriceVersion } from "./price-book.ts";
+import { loadPriceBook } from "./price-versions.ts";
 import type { Id } from "#server/std/id.ts";
 import { includedInWords } from "./included-words.ts";
 
@@ -39,7 +40,7 @@ export async function updateAllowances(
   since: Date,
 ): Promise<{ stopped: string[]; opened: string[] } | undefined> {
   const now = new Date(tools.clock.nowMs());
-  const version = currentPriceVersion(now);
+  const version = versionAt(await loadPriceBook(tools.db), now);
   return tools.db.$transaction(
     async (tx) => {
       const [lock] = await tx.$queryRaw<{ taken: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LOCK_KEY}) AS taken`;

@@ -13,6 +13,11 @@ export const systemClock: Clock = {
 
 export const HOUR_MS = 3_600_000;
 
+/** The first moment of the UTC hour that holds the given time. */
+export function hourStart(at: Date): Date {
+  return new Date(at.getTime() - (at.getTime() % HOUR_MS));
+}
+
 /** The first moment of the UTC month that holds the given time. */
 export function monthStart(at: Date): Date {
   return new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1));
