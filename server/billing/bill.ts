@@ -3,7 +3,7 @@ import type { PlanName } from "#server/db/generated/enums.ts";
 import { monthStart, nextMonthStart, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { formatCents } from "#server/std/money.ts";
-import { stoppedBecause } from "./allowance.ts";
+import { stoppedBecause } from "./stopped-because.ts";
 import { currentStretch, meterLines, type MeterLine } from "./month-report.ts";
 import { usedStretches } from "./month-usage.ts";
 import { rateFees, rateUsage, totalCents } from "./rating.ts";

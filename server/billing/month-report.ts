@@ -3,7 +3,7 @@ import { usageReport, type Usage } from "#server/metering/usage.ts";
 import { monthStart, nextMonthStart, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { formatCents, formatExact } from "#server/std/money.ts";
-import { stoppedBecause } from "./allowance.ts";
+import { stoppedBecause } from "./stopped-because.ts";
 import { quantitiesOf, usedStretches } from "./month-usage.ts";
 import { shownQuantity } from "./plan-summary.ts";
 import { meters, type Meter } from "./price-book.ts";

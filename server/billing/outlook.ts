@@ -27,7 +27,7 @@ export type Outlook = {
         limitAt: Date | null;
       };
   /** This month's usage here, with a whole month's fee of Pro, and at others' published prices, as if it all had been there. */
-  comparison: { ours: { title: string; total: string }; others: Omit<Comparison, "totalCents">[]; durationMs: bigint };
+  comparison: { ours: { title: string; total: string }; others: Comparison[]; durationMs: bigint };
 };
 
 /** Where the month is going, and what it would have cost elsewhere. */
@@ -93,7 +93,7 @@ function compare(stretches: readonly UsedStretch[], at: { now: Date; durationUs:
   const ours = totalCents([...rateFees(onPro, month), ...rateUsage(onPro)]);
   return {
     ours: { title: `Sluice, ${currentStretch(onPro, at.now).version.plans.pro.title}`, total: formatCents(ours) },
-    others: compareWithMarket(workload).map(({ totalCents: _, ...shown }) => shown),
+    others: compareWithMarket(workload),
     durationMs: at.durationUs / 1000n,
   };
 }

@@ -104,5 +104,5 @@ async function writeTerm(tx: Tx, organizationId: Id<"organization">, { plan, fro
 
 /** One change of an organization's money at a time, held to the end of the transaction. */
 export async function lockOrganization(tx: Tx, organizationId: Id<"organization">): Promise<void> {
-  await tx.$executeRaw`SELECT 1 FROM organization WHERE id = ${organizationId} FOR UPDATE`;
+  await tx.$executeRaw`SELECT 1 FROM organization WHERE id = ${organizationId} FOR NO KEY UPDATE`;
 }

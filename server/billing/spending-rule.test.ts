@@ -1,10 +1,8 @@
 import { expect, test } from "vitest";
 import { testDatabase } from "#server/db/test-database.ts";
 import { currentBill } from "./bill.ts";
-import { budgetOf } from "./budget.ts";
-import { usedStretches } from "./month-usage.ts";
 import { noPayments } from "./no-payments.ts";
-import { CPU_HOUR_NS, MILLION_REQUESTS } from "./price-book.ts";
+import { CPU_HOUR_NS } from "./price-book.ts";
 import { loadSpendingRule, setAlertShares, setCap, setPause } from "./spending-rule.ts";
 import { testClock, testOrganization, useHour } from "./test-organization.ts";
 
@@ -53,6 +51,7 @@ test("alert shares are kept ascending and each once, and a pause keeps cap and s
     capCents: 2_000n,
     alertShares: [25, 90],
     pausedBecause: "The owner asked for it.",
+    unpaidBecause: null,
   });
 });
 
@@ -88,15 +87,4 @@ test("on Free the share that counts is the fullest included amount", async () =>
   const hourAt = "2026-11-24T10:00:00Z";
   await useHour(database.db, { organizationId, hourAt, requests: 100_000n, cpuNs: CPU_HOUR_NS });
   expect((await currentBill(tools, organizationId)).cap).toMatchObject({ percentSpent: 50, left: "$0.00" });
-});
-
-test("the budget of a plan that stops lets not one unit past what is included", async () => {
-  await using database = await testDatabase();
-  const organizationId = await testOrganization(database.db, { plan: "free", createdAt });
-  const now = new Date(at);
-  const rule = await loadSpendingRule(database.db, organizationId);
-  const budget = budgetOf(await usedStretches(database.db, { organizationId, at: now }), rule, now);
-  expect(budget.mostCents).toBe(0n);
-  expect(budget.weights.requests).toEqual({ included: MILLION_REQUESTS, price: "1", per: 1n });
-  expect(budget.period).toEqual({ from: new Date("2026-11-01T00:00:00Z"), to: new Date("2026-12-01T00:00:00Z") });
 });

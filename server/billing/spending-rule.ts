@@ -1,5 +1,6 @@
 import { recordAudit } from "#server/accounts/audit.ts";
 import type { Db, Tx } from "#server/db/client.ts";
+import { setVerdict } from "#server/metering/budget.ts";
 import type { Clock } from "#server/std/clock.ts";
 import { Fault } from "#server/std/fault.ts";
 import type { Id } from "#server/std/id.ts";
@@ -15,15 +16,22 @@ export type SpendingRule = {
   alertShares: number[];
   /** Why an operator paused the organization; null while it may run. */
   pausedBecause: string | null;
+  /** Why whoever collects the money stopped it; null while nothing is overdue. */
+  unpaidBecause: string | null;
 };
 
 /** Enough for a small site, and an amount that hurts nobody who forgot to choose. */
-const defaultRule: SpendingRule = { capCents: 2_000n, alertShares: [50, 75, 90, 100], pausedBecause: null };
+const defaultRule: SpendingRule = {
+  capCents: 2_000n,
+  alertShares: [50, 75, 90, 100],
+  pausedBecause: null,
+  unpaidBecause: null,
+};
 
 export const CAP_CENTS_MAX = 100_000_000n;
 export const ALERT_SHARES_MAX = 10;
 
-const columns = { capCents: true, alertShares: true, pausedBecause: true } as const;
+const columns = { capCents: true, alertShares: true, pausedBecause: true, unpaidBecause: true } as const;
 
 export async function loadSpendingRule(db: Db | Tx, organizationId: Id<"organization">): Promise<SpendingRule> {
   const row = await db.spendingRule.findUnique({ where: { organizationId }, select: columns });
@@ -86,15 +94,11 @@ export function setAlertShares(tools: { db: Db }, change: Change & { alertShares
 }
 
 /** Stops an organization's functions (a reason that its people and its callers read), or lets them run again (null). For operators. */
-export function setPause(
-  tools: { db: Db; clock: Clock },
-  change: Change & { pausedBecause: string | null },
-): Promise<void> {
+export function setPause(tools: { db: Db }, change: Change & { pausedBecause: string | null }): Promise<void> {
   const { organizationId, userId, pausedBecause } = change;
   return tools.db.$transaction(async (tx) => {
     await lockOrganization(tx, organizationId);
-    const before = await loadSpendingRule(tx, organizationId);
-    await writeRule(tx, organizationId, { ...before, pausedBecause });
+    await writeRule(tx, organizationId, { ...(await loadSpendingRule(tx, organizationId)), pausedBecause });
     await recordAudit(tx, {
       organizationId,
       userId,
@@ -102,10 +106,27 @@ export function setPause(
       subject: organizationId,
       detail: pausedBecause === null ? {} : { reason: pausedBecause },
     });
-    await refreshBudget(tx, { organizationId, now: new Date(tools.clock.nowMs()) });
   });
 }
 
+/** Stops an organization that owes money, with the reason that it and its callers read, or lets it run again (null). For whoever collects. */
+export async function setUnpaid(
+  tx: Tx,
+  change: { organizationId: Id<"organization">; unpaidBecause: string | null },
+): Promise<void> {
+  const { organizationId, unpaidBecause } = change;
+  await lockOrganization(tx, organizationId);
+  await writeRule(tx, organizationId, { ...(await loadSpendingRule(tx, organizationId)), unpaidBecause });
+  await recordAudit(tx, {
+    organizationId,
+    userId: null,
+    action: unpaidBecause === null ? "organization.paid_up" : "organization.unpaid",
+    subject: organizationId,
+    detail: unpaidBecause === null ? {} : { reason: unpaidBecause },
+  });
+}
+
+/** A pause outlasts a payment and the other way round: the runtime is told to stop while either stands. */
 async function writeRule(tx: Tx, organizationId: Id<"organization">, rule: SpendingRule): Promise<void> {
   const data = { ...rule, updatedAt: new Date() };
   await tx.spendingRule.upsert({
@@ -114,4 +135,6 @@ async function writeRule(tx: Tx, organizationId: Id<"organization">, rule: Spend
     update: data,
     select: { organizationId: true },
   });
+  const reason = rule.pausedBecause ?? rule.unpaidBecause;
+  await setVerdict(tx, organizationId, reason === null ? { state: "open" } : { state: "stopped", reason });
 }

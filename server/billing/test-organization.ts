@@ -15,7 +15,14 @@ export function testClock(at: string): TestClock {
 export async function testOrganization(db: Db, of: { plan: PlanName; createdAt: string }): Promise<Id<"organization">> {
   const id = newId("organization");
   await db.organization.create({
-    data: { id, slug: id.replace("_", "-"), name: "Acme", plan: of.plan, createdAt: new Date(of.createdAt) },
+    data: {
+      id,
+      slug: id.replace("_", "-"),
+      name: "Acme",
+      plan: of.plan,
+      createdAt: new Date(of.createdAt),
+      allowance: { create: {} },
+    },
     select: { id: true },
   });
   return asId("organization", id);

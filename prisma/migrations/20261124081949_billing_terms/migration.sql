@@ -27,10 +27,22 @@ CREATE TABLE "spending_rule" (
     "cap_cents" BIGINT NOT NULL,
     "alert_shares" INTEGER[],
     "paused_because" TEXT,
+    "unpaid_because" TEXT,
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "spending_rule_pkey" PRIMARY KEY ("organization_id")
 );
+
+-- CreateTable
+CREATE TABLE "billing_mark" (
+    "name" TEXT NOT NULL,
+    "at" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "billing_mark_pkey" PRIMARY KEY ("name")
+);
+
+-- CreateIndex
+CREATE INDEX "plan_term_from_at_idx" ON "plan_term"("from_at");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "price_version_effective_at_key" ON "price_version"("effective_at");
