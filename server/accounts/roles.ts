@@ -1,4 +1,4 @@
-import type { Role } from "#server/db/generated/enums.ts";
+import { Role } from "#server/db/generated/enums.ts";
 
 /** What a procedure may ask for. */
 export type Permission =
@@ -30,4 +30,9 @@ const permissionsOf: Record<Role, readonly Permission[]> = {
 
 export function isAllowed(role: Role, permission: Permission): boolean {
   return permissionsOf[role].includes(permission);
+}
+
+/** The roles that hold a permission. */
+export function rolesAllowed(permission: Permission): Role[] {
+  return Object.values(Role).filter((role) => isAllowed(role, permission));
 }

@@ -1,14 +1,17 @@
 import { z } from "zod";
 import { isAllowed } from "#server/accounts/roles.ts";
+import { alertConsequence, alertSentence } from "#server/billing/alert-words.ts";
+import { dismissAlerts, listAlerts, standingAlert } from "#server/billing/alerts.ts";
 import { currentBill } from "#server/billing/bill.ts";
 import { billingOverview } from "#server/billing/billing-overview.ts";
 import { choosePlan } from "#server/billing/plan-choice.ts";
 import { ALERT_SHARES_MAX, CAP_CENTS_MAX, setAlertShares, setCap } from "#server/billing/spending-rule.ts";
+import { organizationUrl } from "#server/env.ts";
 import { organizationProcedure, router } from "./trpc.ts";
 
 /** Where a provider's page sends the browser back to. Never from the browser: it would be an open door to other sites. */
 function billingUrl({ env, organization }: { env: { NEXTAUTH_URL: string }; organization: { slug: string } }): string {
-  return new URL(`${organization.slug}/billing`, env.NEXTAUTH_URL).href;
+  return organizationUrl(env, `${organization.slug}/billing`);
 }
 
 const capCents = z
@@ -52,6 +55,19 @@ export const billingRouter = router({
     .mutation(({ ctx, input }) =>
       setAlertShares(ctx, { organizationId: ctx.organization.id, userId: ctx.userId, alertShares: input.alertShares }),
     ),
+
+  /** Shares of the cap that were reached, newest first. */
+  alerts: organizationProcedure("billing:read").query(async ({ ctx }) =>
+    (await listAlerts(ctx.db, ctx.organization.id)).map((alert) => ({ ...alert, text: alertSentence(alert) })),
+  ),
+
+  /** What stands in the bar on every page of the organization; null when there is nothing to say. */
+  standingAlert: organizationProcedure("billing:read").query(async ({ ctx }) => {
+    const alert = await standingAlert(ctx, ctx.organization.id);
+    return alert && { ...alert, text: `${alertSentence(alert)} ${alertConsequence(alert)}` };
+  }),
+
+  dismissAlerts: organizationProcedure("billing:write").mutation(({ ctx }) => dismissAlerts(ctx, ctx.organization.id)),
 
   /** Where the browser goes to add a card. */
   cardSetup: organizationProcedure("billing:write").mutation(({ ctx }) =>

@@ -21,7 +21,7 @@ export type SpendingRule = {
 };
 
 /** Enough for a small site, and an amount that hurts nobody who forgot to choose. */
-const defaultRule: SpendingRule = {
+export const defaultRule: SpendingRule = {
   capCents: 2_000n,
   alertShares: [50, 75, 90, 100],
   pausedBecause: null,
