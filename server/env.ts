@@ -69,6 +69,15 @@ const consoleVariables = z.object({
   RUNTIME_URL: z.url({ error: "set RUNTIME_URL to the runtime's internal address, such as http://127.0.0.1:8788" }),
   /** Whether a reverse proxy stands before the console: its last x-forwarded-for entry is then the caller's address. */
   TRUST_PROXY: flag,
+  /** Where mail goes out: smtp://user:password@host:587, or smtps:// for TLS from the start. Without it nothing is mailed. */
+  SMTP_URL: optionalText.pipe(
+    z
+      .string()
+      .regex(/^smtps?:\/\/./, "set SMTP_URL to an address such as smtps://user:password@mail.example.com")
+      .optional(),
+  ),
+  /** Whom mail is from, such as "Sluice <billing@example.com>". */
+  MAIL_FROM: optionalText,
   GITHUB_ID: optionalText,
   GITHUB_SECRET: optionalText,
   GOOGLE_ID: optionalText,
@@ -176,6 +185,16 @@ export function readNpmEnvironment(source: NodeJS.ProcessEnv = process.env): Rec
   return Object.fromEntries(
     Object.entries(source).flatMap(([name, value]) => (value !== undefined && isNpms(name) ? [[name, value]] : [])),
   );
+}
+
+/** Whom mail is from when nobody says: the console's own host. */
+export function mailFrom(env: Pick<ConsoleEnv, "MAIL_FROM" | "NEXTAUTH_URL">): string {
+  return env.MAIL_FROM ?? `Sluice <no-reply@${new URL(env.NEXTAUTH_URL).hostname}>`;
+}
+
+/** The address of an organization's page of the console as a browser reaches it. */
+export function organizationUrl(env: Pick<ConsoleEnv, "NEXTAUTH_URL">, path: string): string {
+  return new URL(path, env.NEXTAUTH_URL).href;
 }
 
 /** The address of a function as a browser reaches it. */

@@ -5,8 +5,10 @@ import { newId, type Id } from "#server/std/id.ts";
 export async function recordAudit(
   tx: Tx,
   entry: {
-    organizationId: Id<"organization">;
-    userId: Id<"user">;
+    /** Null for what is the installation's own, such as its price book. */
+    organizationId: Id<"organization"> | null;
+    /** Null for what nobody in particular did: a payment that arrived, a month that ended. */
+    userId: Id<"user"> | null;
     /** A noun and a verb in the past: "function.deployed". */
     action: string;
     /** The id of what was acted on. */

@@ -1,7 +1,8 @@
-import type { Db } from "#server/db/client.ts";
+import type { Db, Tx } from "#server/db/client.ts";
 import type { PlanName, Role } from "#server/db/generated/enums.ts";
 import { Fault } from "#server/std/fault.ts";
 import { asId, type Id } from "#server/std/id.ts";
+import { rolesAllowed, type Permission } from "./roles.ts";
 
 export type OrganizationHead = { id: Id<"organization">; slug: string; name: string; plan: PlanName };
 export type Membership = { organization: OrganizationHead; role: Role };
@@ -25,6 +26,19 @@ export async function membershipOf(db: Db, of: { userId: Id<"user">; organizatio
 export async function membershipsOf(db: Db, userId: Id<"user">): Promise<Membership[]> {
   const rows = await db.member.findMany({ where: { userId }, orderBy: { createdAt: "asc" }, select: columns });
   return rows.map(membership);
+}
+
+/** Where to write to those members of an organization whose role holds a permission. */
+export async function emailsOfAllowed(
+  db: Db | Tx,
+  of: { organizationId: Id<"organization">; permission: Permission },
+): Promise<string[]> {
+  const rows = await db.member.findMany({
+    where: { organizationId: of.organizationId, role: { in: rolesAllowed(of.permission) } },
+    orderBy: { createdAt: "asc" },
+    select: { user: { select: { email: true } } },
+  });
+  return rows.map(({ user }) => user.email);
 }
 
 function membership(row: {

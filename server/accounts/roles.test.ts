@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { isAllowed } from "./roles.ts";
 
-test("only owners and the billing role may spend money", () => {
+test("developers and viewers neither see nor touch what is owed", () => {
   const roles = ["owner", "admin", "developer", "billing", "viewer"] as const;
-  expect(roles.filter((role) => isAllowed(role, "billing:write"))).toEqual(["owner", "billing"]);
+  for (const permission of ["billing:read", "billing:write"] as const)
+    expect(roles.filter((role) => isAllowed(role, permission))).toEqual(["owner", "admin", "billing"]);
 });
 
 test("a viewer changes nothing", () => {

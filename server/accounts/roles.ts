@@ -1,4 +1,4 @@
-import type { Role } from "#server/db/generated/enums.ts";
+import { Role } from "#server/db/generated/enums.ts";
 
 /** What a procedure may ask for. */
 export type Permission =
@@ -17,11 +17,11 @@ export type Permission =
 const reading = ["organization:read", "members:read", "functions:read", "storage:read", "usage:read"] as const;
 const building = [...reading, "functions:write", "storage:write"] as const;
 const paying = ["organization:read", "members:read", "usage:read", "billing:read", "billing:write"] as const;
-const administering = [...building, "billing:read", "organization:write", "members:write"] as const;
+const administering = [...building, "billing:read", "billing:write", "organization:write", "members:write"] as const;
 
-/** Only the owner holds everything: an admin runs the organization but does not spend its money. */
+/** `usage:read` shows quantities and what they are worth at the public prices; what is owed, and how much may be, is `billing:read`. */
 const permissionsOf: Record<Role, readonly Permission[]> = {
-  owner: [...administering, "billing:write"],
+  owner: administering,
   admin: administering,
   developer: building,
   billing: paying,
@@ -30,4 +30,9 @@ const permissionsOf: Record<Role, readonly Permission[]> = {
 
 export function isAllowed(role: Role, permission: Permission): boolean {
   return permissionsOf[role].includes(permission);
+}
+
+/** The roles that hold a permission. */
+export function rolesAllowed(permission: Permission): Role[] {
+  return Object.values(Role).filter((role) => isAllowed(role, permission));
 }

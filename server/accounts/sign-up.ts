@@ -20,7 +20,7 @@ export type SignUpRequest = z.infer<typeof signUpRequest>;
 export async function signUp(
   tools: { db: Db; clock: Clock },
   request: SignUpRequest & { clientAddress: string },
-): Promise<{ userId: Id<"user">; slug: string }> {
+): Promise<{ userId: Id<"user">; organizationId: Id<"organization">; slug: string }> {
   const { name, email, password, organization } = request;
   checkPassword(password, [name, email, organization]);
   await countAttempt(tools, { limit: "signUp", subject: request.clientAddress });
@@ -31,8 +31,8 @@ export async function signUp(
       throw new Fault("conflict", "There is already an account with this email. Sign in instead.", { field: "email" });
     }
     const userId = await createUser(tx, { name, email, passwordHash, image: null });
-    const { slug } = await createOrganization(tx, { userId, name: organization });
-    return { userId, slug };
+    const { id, slug } = await createOrganization(tx, { userId, name: organization });
+    return { userId, organizationId: id, slug };
   });
 }
 

@@ -2,6 +2,8 @@ import { join } from "node:path";
 import type { NextAuthOptions } from "next-auth";
 import { authOptions } from "#server/auth/options.ts";
 import { currentUserId } from "#server/auth/session.ts";
+import { noPayments } from "#server/billing/no-payments.ts";
+import type { Payments } from "#server/billing/payments.ts";
 import { connect, type Db } from "#server/db/client.ts";
 import { readConsoleEnv, readNpmEnvironment, type ConsoleEnv } from "#server/env.ts";
 import { warmBundler } from "#server/functions/bundle.ts";
@@ -22,6 +24,7 @@ export type Parts = {
   auth: NextAuthOptions;
   readiness: Readiness;
   packages: Packages;
+  payments: Payments;
 };
 
 export type Context = Omit<Parts, "auth"> & {
@@ -48,8 +51,9 @@ function compose(): Parts {
   const clock = systemClock;
   const readiness = runtimeReadiness(env, log);
   const packages = createPackages({ dir: join(env.DATA_DIR, "packages"), environment: readNpmEnvironment() });
+  const payments = noPayments({ db, clock });
   warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
-  return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages };
+  return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages, payments };
 }
 
 export async function createContext(headers: Headers): Promise<Context> {

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { PriceBook } from "#server/billing/price-book.ts";
+import { loadPriceBook } from "#server/billing/price-versions.ts";
 import { costOfRequest } from "#server/billing/rating.ts";
 import { defaultLimits } from "#server/contract/limits.ts";
 import type { RequestRecord } from "#server/contract/usage.ts";
@@ -32,8 +34,8 @@ function functionProcedure(permission: "functions:read" | "functions:write") {
 }
 
 /** A call with its price, as the pages show it. */
-function priced(record: RequestRecord) {
-  return { ...record, cost: formatExact(costOfRequest(record, new Date(record.occurredAtMs))) };
+function priced(record: RequestRecord, book: PriceBook) {
+  return { ...record, cost: formatExact(costOfRequest({ ...record, at: new Date(record.occurredAtMs) }, book)) };
 }
 
 export const functionRouter = router({
@@ -88,7 +90,8 @@ export const functionRouter = router({
 
   recentRequests: functionProcedure("functions:read").query(async ({ ctx }) => {
     const records = await recentRequests(ctx.db, { ...ctx.key, limit: REQUESTS_SHOWN });
-    return records.map(priced);
+    const book = await loadPriceBook(ctx.db);
+    return records.map((record) => priced(record, book));
   }),
 
   logs: functionProcedure("functions:read")
@@ -116,6 +119,6 @@ export const functionRouter = router({
       if (answer.kind === "no_answer" || !answer.requestId) return { answer, record: null };
       const { requestId } = answer;
       const record = await awaitRecord(() => requestById(ctx.db, { organizationId: ctx.organization.id, requestId }));
-      return { answer, record: record && priced(record) };
+      return { answer, record: record && priced(record, await loadPriceBook(ctx.db)) };
     }),
 });

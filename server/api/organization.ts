@@ -4,6 +4,7 @@ import { addOrganization, listMembers, renameOrganization } from "#server/accoun
 import { displayName } from "#server/accounts/profile.ts";
 import { isAllowed } from "#server/accounts/roles.ts";
 import { currentUser } from "#server/accounts/user.ts";
+import { keepBudget } from "#server/billing/budget-keeper.ts";
 import { functionUrl } from "#server/env.ts";
 import { organizationProcedure, router, signedInProcedure } from "./trpc.ts";
 
@@ -14,9 +15,11 @@ export const organizationRouter = router({
     memberships: await membershipsOf(ctx.db, ctx.userId),
   })),
 
-  create: signedInProcedure
-    .input(z.object({ organization: displayName }))
-    .mutation(({ ctx, input }) => addOrganization(ctx.db, { userId: ctx.userId, name: input.organization })),
+  create: signedInProcedure.input(z.object({ organization: displayName })).mutation(async ({ ctx, input }) => {
+    const organization = await addOrganization(ctx.db, { userId: ctx.userId, name: input.organization });
+    await keepBudget(ctx, organization.id);
+    return organization;
+  }),
 
   get: organizationProcedure("organization:read").query(({ ctx }) => {
     const { organization, role, env } = ctx;

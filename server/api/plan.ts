@@ -3,8 +3,8 @@ import { publicProcedure, router } from "./trpc.ts";
 
 export const planRouter = router({
   /** The plans of the price book in force, for the pricing page. */
-  list: publicProcedure.query(({ ctx }) => {
-    const { free, pro, effectiveAt } = currentPlans(ctx.clock);
+  list: publicProcedure.query(async ({ ctx }) => {
+    const { free, pro, effectiveAt } = await currentPlans(ctx);
     return { plans: [free, pro], effectiveAt };
   }),
 });

@@ -50,7 +50,8 @@ test("a stranger can't tell an organization of others from one that does not exi
     (organizationSlug: string) => asEve.organization.members({ organizationSlug }),
     (organizationSlug: string) => asEve.organization.rename({ organizationSlug, name: "Mine now" }),
     (organizationSlug: string) => asEve.usage.month({ organizationSlug }),
-    (organizationSlug: string) => asEve.billing.summary({ organizationSlug }),
+    (organizationSlug: string) => asEve.billing.overview({ organizationSlug }),
+    (organizationSlug: string) => asEve.billing.month({ organizationSlug }),
     (organizationSlug: string) => asEve.deployment.recent({ organizationSlug }),
     (organizationSlug: string) => asEve.function.list({ organizationSlug }),
   ];
@@ -81,7 +82,7 @@ test("a member's role is asked at every call, so that taking it away works at on
     canRename: false,
   });
   expect((await refusal(asEve.organization.rename({ organizationSlug: "acme", name: "Mine" }))).code).toBe("FORBIDDEN");
-  expect((await refusal(asEve.billing.summary({ organizationSlug: "acme" }))).code).toBe("FORBIDDEN");
+  expect((await refusal(asEve.billing.overview({ organizationSlug: "acme" }))).code).toBe("FORBIDDEN");
   await database.db.member.delete({ where: { organizationId_userId: key } });
   expect((await refusal(asEve.organization.get({ organizationSlug: "acme" }))).code).toBe("NOT_FOUND");
 });

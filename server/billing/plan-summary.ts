@@ -1,14 +1,17 @@
 import type { PlanName } from "#server/db/generated/enums.ts";
+import type { Db } from "#server/db/client.ts";
 import type { Clock } from "#server/std/clock.ts";
 import { formatCents, formatExact, roundToCents } from "#server/std/money.ts";
 import {
-  currentPriceVersion,
   GB_BYTES,
   GB_MONTH_BYTE_HOURS,
+  meters,
+  versionAt,
   type Meter,
   type MeterPrice,
   type Plan,
 } from "./price-book.ts";
+import { loadPriceBook } from "./price-versions.ts";
 
 export type MeterSummary = {
   meter: Meter;
@@ -26,23 +29,21 @@ export type PlanSummary = {
 };
 
 /** The price book in force as pages show it: amounts as text, because nothing outside of billing does sums with money. */
-export function currentPlans(clock: Clock): Record<PlanName, PlanSummary> & { effectiveAt: Date } {
-  const { plans, effectiveAt } = currentPriceVersion(new Date(clock.nowMs()));
+export async function currentPlans(tools: {
+  db: Db;
+  clock: Clock;
+}): Promise<Record<PlanName, PlanSummary> & { effectiveAt: Date }> {
+  const { plans, effectiveAt } = versionAt(await loadPriceBook(tools.db), new Date(tools.clock.nowMs()));
   return { free: planSummary(plans.free), pro: planSummary(plans.pro), effectiveAt };
 }
 
-function planSummary({ name, title, monthlyFee, overage, meters }: Plan): PlanSummary {
+export function planSummary({ name, title, monthlyFee, overage, meters: prices }: Plan): PlanSummary {
   return {
     name,
     title,
     monthlyFee: formatCents(roundToCents(monthlyFee)),
     overage,
-    meters: [
-      summary("requests", meters.requests),
-      summary("cpu", meters.cpu),
-      summary("egress", meters.egress),
-      summary("storage", meters.storage),
-    ],
+    meters: meters.map((meter) => summary(meter, prices[meter])),
   };
 }
 

@@ -6,7 +6,7 @@ import next from "next";
 import { EnvError, muteNext, readConsoleEnv, type ConsoleEnv } from "#server/env.ts";
 import { Fault } from "#server/std/fault.ts";
 import { noteRequest } from "#server/auth/noted-headers.ts";
-import { watchAllowances } from "./allowance-watch.ts";
+import { startBilling } from "./billing-jobs.ts";
 import { takePort } from "./take-port.ts";
 
 const CLOSE_MS_MAX = 4_000;
@@ -43,11 +43,11 @@ async function serve(env: ConsoleEnv): Promise<void> {
     noteRequest(req, { isBehindProxy: env.TRUST_PROXY });
     void handle(req, res);
   };
-  const allowances = watchAllowances(env);
+  const billing = startBilling(env);
   const end = async () => {
     server.close();
     server.closeIdleConnections();
-    await Promise.race([Promise.all([app.close(), allowances.stop()]), delay(CLOSE_MS_MAX)]);
+    await Promise.race([Promise.all([app.close(), billing.stop()]), delay(CLOSE_MS_MAX)]);
     process.exit(0);
   };
   process.once("SIGTERM", end).once("SIGINT", end);

@@ -34,7 +34,7 @@ test("a fact that is shipped twice counts once", async () => {
   await using database = await testDatabase();
   expect(await recordUsage(database.db, [fact(1), fact(2)])).toBe(2);
   expect(await recordUsage(database.db, [fact(2), fact(3)])).toBe(1);
-  const report = await usageReport(database.db, { organizationId, from, to });
+  const report = await usageReport(database.db, { organizationId, from, to, now: to });
   expect(report.total).toEqual({ requests: 3n, cpuNs: 15_000n, egressBytes: 36n });
 });
 
@@ -46,7 +46,7 @@ test("CPU after the answer and in the background is charged without being a requ
     fact(3, { kind: "background", status: null, egressBytes: 0 }),
     fact(4, { kind: "unbilled", status: null, cpuNs: 1_000_000, egressBytes: 0 }),
   ]);
-  const report = await usageReport(database.db, { organizationId, from, to });
+  const report = await usageReport(database.db, { organizationId, from, to, now: to });
   expect(report.total).toEqual({ requests: 1n, cpuNs: 15_000n, egressBytes: 12n });
   expect(await database.db.usageEvent.count()).toBe(4);
 });
@@ -70,7 +70,7 @@ test("usage falls into the UTC hour in which the request came", async () => {
 test("another organization's usage is not in the report", async () => {
   await using database = await testDatabase();
   await recordUsage(database.db, [fact(1, { organizationId: "org_2" })]);
-  const report = await usageReport(database.db, { organizationId, from, to });
+  const report = await usageReport(database.db, { organizationId, from, to, now: to });
   expect(report.total.requests).toBe(0n);
   expect(report.byFunction).toEqual([]);
 });

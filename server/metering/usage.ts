@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000;
 /** What an organization used from `from` (inclusive) to `to` (exclusive), both on whole UTC hours, out of the hourly counters. */
 export async function usageReport(
   db: Db,
-  range: { organizationId: Id<"organization">; from: Date; to: Date },
+  range: { organizationId: Id<"organization">; from: Date; to: Date; now: Date },
 ): Promise<UsageReport> {
   const where = { organizationId: range.organizationId, hourAt: { gte: range.from, lt: range.to } };
   const [hours, functions] = await Promise.all([
@@ -51,8 +51,9 @@ export async function usageReport(
   return { total, byDay, byFunction };
 }
 
-function emptyDays(range: { from: Date; to: Date }): { dayAt: Date; usage: Usage }[] {
-  const days = Math.max(0, Math.ceil((Math.min(range.to.getTime(), Date.now()) - range.from.getTime()) / DAY_MS));
+function emptyDays(range: { from: Date; to: Date; now: Date }): { dayAt: Date; usage: Usage }[] {
+  const end = Math.min(range.to.getTime(), range.now.getTime());
+  const days = Math.max(0, Math.ceil((end - range.from.getTime()) / DAY_MS));
   return Array.from({ length: days }, (_, day) => ({
     dayAt: new Date(range.from.getTime() + day * DAY_MS),
     usage: zero(),

@@ -12,6 +12,17 @@ export const systemClock: Clock = {
 };
 
 export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
+
+/** The first moment of the UTC hour that holds the given time. */
+export function hourStart(at: Date): Date {
+  return new Date(at.getTime() - (at.getTime() % HOUR_MS));
+}
+
+/** The first moment of the UTC day that holds the given time. */
+export function dayStart(at: Date): Date {
+  return new Date(at.getTime() - (at.getTime() % DAY_MS));
+}
 
 /** The first moment of the UTC month that holds the given time. */
 export function monthStart(at: Date): Date {

@@ -9,6 +9,10 @@ const prefixes = {
   request: "req",
   instance: "ins",
   audit: "aud",
+  alert: "alr",
+  mail: "eml",
+  invoice: "inv",
+  credit: "crd",
 } as const;
 
 type Prefixes = typeof prefixes;

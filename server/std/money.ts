@@ -18,6 +18,14 @@ export function parseCents(text: string): Picocents {
   return picocents(BigInt(match[1] ?? "0") * PICOCENTS_PER_CENT + BigInt(fraction));
 }
 
+/** The inverse of `parseCents`: "30", "0.00000222222". */
+export function decimalCents(amount: Picocents): string {
+  const fraction = String(amount % PICOCENTS_PER_CENT)
+    .padStart(DECIMAL_PLACES_MAX, "0")
+    .replace(/0+$/, "");
+  return `${amount / PICOCENTS_PER_CENT}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
 /** Whole cents, rounded half up: once per invoice line, nowhere else. */
 export function roundToCents(amount: Picocents): bigint {
   if (amount < 0n) return 0n - roundToCents(picocents(0n - amount));

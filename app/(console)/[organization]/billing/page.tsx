@@ -12,8 +12,9 @@ export const metadata: Metadata = { title: "Billing" };
 export default async function BillingPage({ params }: { params: Promise<{ organization: string }> }) {
   const { organization: organizationSlug } = await params;
   const api = await caller();
-  const bill = await orForbidden(orNotFound(api.billing.summary({ organizationSlug })));
-  if (!bill) {
+  const overview = await orForbidden(orNotFound(api.billing.overview({ organizationSlug })));
+  const plan = overview?.plans.find(({ name }) => name === overview.plan);
+  if (!overview || !plan) {
     return (
       <>
         <PageHeader title="Billing" />
@@ -21,7 +22,7 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
       </>
     );
   }
-  const { plan, month } = bill;
+  const month = await api.billing.month({ organizationSlug });
   return (
     <>
       <PageHeader title="Billing" description="What this organization pays for, and what holds it back." />
@@ -51,7 +52,7 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
           </p>
         </Section>
         <Section title="This month">
-          <p className="text-xl font-semibold tracking-tight tabular-nums">{month.cost}</p>
+          <p className="text-xl font-semibold tracking-tight tabular-nums">{month.total}</p>
           <p className="text-[13px] text-muted">due so far</p>
           <dl className="mt-3 grid gap-1.5 text-[13px]">
             {month.lines.map(({ meter, used, cost }) => (
@@ -63,7 +64,6 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
               </div>
             ))}
           </dl>
-          <p className="mt-3 text-[13px] text-muted">At list price this usage would be worth {month.worth}.</p>
         </Section>
         <Section title="Spending cap">
           {plan.overage === "stops" ? (
