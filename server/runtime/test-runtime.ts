@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { request } from "undici";
-import { defaultLimits, type FunctionLimits } from "#server/contract/limits.ts";
+import { defaultLimits, limitCeilings, type FunctionLimits } from "#server/contract/limits.ts";
 import { readiness, readinessPath, refreshPath, type Readiness } from "#server/contract/prepare.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import { freePort } from "#server/std/free-port.ts";
@@ -14,6 +14,11 @@ import { newId } from "#server/std/id.ts";
 
 const INTERNAL_SECRET = "a secret of tests, long enough to pass";
 const START_MS_MAX = 40_000;
+/** On Pro, so that a test has all the room that there is; and no test is to be slowed by a rate that it isn't about. */
+const limitsOfTests: FunctionLimits = {
+  ...defaultLimits.pro,
+  requestsPerSecondMax: limitCeilings.pro.requestsPerSecondMax,
+};
 
 /** A runtime process of a test's own, on free ports, with a database and a data folder of its own. */
 export type TestRuntime = AsyncDisposable & {
@@ -111,7 +116,7 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
         organizationSlug,
         name,
         bundle,
-        limits: { ...defaultLimits, ...limits },
+        limits: { ...limitsOfTests, ...limits },
       });
       await ask(refreshPath, { functionId: deployed.functionId });
       return deployed;
@@ -125,7 +130,7 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
         number: 1,
         bundle,
         compatibilityDate: "2026-11-01",
-        limits: defaultLimits,
+        limits: limitsOfTests,
       };
       return readiness.parse(await ask(readinessPath, spec));
     },
@@ -140,7 +145,7 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
 async function organizationOf({ db }: TestDatabase, slug: string): Promise<string> {
   const { id } = await db.organization.upsert({
     where: { slug },
-    create: { id: newId("organization"), slug, name: slug },
+    create: { id: newId("organization"), slug, name: slug, plan: "pro" },
     update: {},
     select: { id: true },
   });

@@ -55,7 +55,7 @@ const spec = {
   number: 1,
   bundle: "",
   compatibilityDate: "2026-11-01",
-  limits: defaultLimits,
+  limits: defaultLimits.pro,
 } as const;
 
 /** Of the right form, as a tenant would forge them: others are not heard at all. */
