@@ -1,4 +1,4 @@
-import type { FunctionLimits } from "#server/contract/limits.ts";
+import type { FunctionLimits, PlanName } from "#server/contract/limits.ts";
 import type { Db } from "#server/db/client.ts";
 import { newId, type Id } from "#server/std/id.ts";
 import { bundle } from "./bundle.ts";
@@ -19,15 +19,17 @@ const COMPATIBILITY_DATE = "2026-11-01";
 /** What a version holds beside its source: with it, its content. */
 type VersionSettings = { compatibilityDate: string; limits: FunctionLimits };
 
+type Wanted = { plan: PlanName; settings: VersionSettings };
+
 /** Save to live. A version that doesn't start is neither stored nor does it replace the one that serves. */
 export async function deploy(tools: DeployTools, request: DeployRequest): Promise<DeployResult> {
   const startedAt = performance.now();
   const reading = readSource(request.files);
   if (reading.kind === "failed") return { kind: "bundle_failed", errors: reading.errors };
   const { source } = reading;
-  const settings = await settingsOf(tools.db, request);
-  const hash = contentHash(source.files, settings);
-  const built = (await storedVersion(tools.db, request, hash)) ?? (await build(tools, request, { source, settings }));
+  const wanted = await wantedOf(tools.db, request);
+  const hash = contentHash(source.files, wanted.settings);
+  const built = (await storedVersion(tools.db, request, hash)) ?? (await build(tools, request, { source, ...wanted }));
   if (built.kind === "bundle_failed") return built;
   const files = [...source.files].map(([path, content]) => ({ path, content }));
   return goLive(tools, { ...request, files, startedAt }, { ...built, hash });
@@ -36,13 +38,14 @@ export async function deploy(tools: DeployTools, request: DeployRequest): Promis
 type Built = { kind: "built" } & Omit<Candidate, "hash">;
 
 /** What the next version is to hold. */
-async function settingsOf(db: Db, { organizationId, functionId }: FunctionKey): Promise<VersionSettings> {
+async function wantedOf(db: Db, { organizationId, functionId }: FunctionKey): Promise<Wanted> {
   const found = await db.function.findFirst({
     where: { id: functionId, organizationId },
     select: { limits: true, organization: { select: { plan: true } } },
   });
   if (!found) throw noSuchFunction();
-  return { compatibilityDate: COMPATIBILITY_DATE, limits: limitsOn(found.organization.plan, found.limits) };
+  const { plan } = found.organization;
+  return { plan, settings: { compatibilityDate: COMPATIBILITY_DATE, limits: limitsOn(plan, found.limits) } };
 }
 
 /** The version that these very files made before, if any: then there is nothing to bundle. */
@@ -64,7 +67,7 @@ async function storedVersion(db: Db, request: DeployRequest, hash: string): Prom
 async function build(
   { db, packages }: DeployTools,
   { functionId, organizationId }: DeployRequest,
-  { source, settings }: { source: Source; settings: VersionSettings },
+  { source, plan, settings }: Wanted & { source: Source },
 ): Promise<Built | Extract<DeployResult, { kind: "bundle_failed" }>> {
   const packagesAt = performance.now();
   const installed = await packages.install(source, organizationId);
@@ -74,7 +77,7 @@ async function build(
   if (bundled.kind === "failed") return { kind: "bundle_failed", errors: bundled.errors };
   return {
     kind: "built",
-    spec: { versionId: newId("version"), functionId, organizationId, number, bundle: bundled.code, ...settings },
+    spec: { versionId: newId("version"), functionId, organizationId, number, bundle: bundled.code, plan, ...settings },
     sourceMap: bundled.sourceMap,
     timings: { packagesMs: bundleAt - packagesAt, bundleMs: performance.now() - bundleAt },
   };

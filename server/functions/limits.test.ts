@@ -88,7 +88,8 @@ async function serving() {
   const [found] = await servingFunctions(database.db, { functionId: key.functionId });
   const spec = await versionToRun(database.db, found?.shares[0]?.versionId ?? "");
   if (!found || !spec) throw new Error("nothing serves");
-  return { plan: found.plan, ...spec };
+  expect(found.plan).toBe(spec.plan);
+  return spec;
 }
 
 test("a function begins with its plan's defaults", async () => {
@@ -192,11 +193,11 @@ test("a roll-back brings back the limits of its version, within the plan, and th
 
 test("of new limits and a new source at once, the later is refused instead of undoing the earlier", async () => {
   const files = [{ path: "index.ts", content: "export default { fetch: () => new Response('d') };" }];
-  const { prepare } = tools.readiness;
+  const { readiness } = tools;
   const gate = Promise.withResolvers<void>();
   const slow: DeployTools = {
     ...tools,
-    readiness: { ...tools.readiness, prepare: async (spec) => (await gate.promise, prepare(spec)) },
+    readiness: { ...readiness, prepare: async (spec) => (await gate.promise, readiness.prepare(spec)) },
   };
   const [slowDeploy, slowChange] = [
     deploy(slow, { ...key, userId, files }),

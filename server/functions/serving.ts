@@ -15,7 +15,7 @@ export type ServingFunction = {
   functionName: string;
   organizationSlug: string;
   shares: z.infer<typeof shares>;
-  /** Bounds what its versions may use: when it changes, they are read anew. */
+  /** Bounds what its versions may use. */
   plan: PlanName;
   /** Set when the organization may use nothing more, with the reason for people. */
   stoppedBecause: string | null;

@@ -25,6 +25,7 @@ export function specOf(version: {
   limits: unknown;
   function: { id: string; organizationId: string; organization: { plan: PlanName } };
 }): VersionSpec {
+  const { plan } = version.function.organization;
   return {
     versionId: asId("version", version.id),
     functionId: asId("function", version.function.id),
@@ -32,6 +33,7 @@ export function specOf(version: {
     number: version.number,
     bundle: new TextDecoder().decode(version.bundle),
     compatibilityDate: version.compatibilityDate,
-    limits: limitsOn(version.function.organization.plan, version.limits),
+    plan,
+    limits: limitsOn(plan, version.limits),
   };
 }

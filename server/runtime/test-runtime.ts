@@ -130,6 +130,7 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
         number: 1,
         bundle,
         compatibilityDate: "2026-11-01",
+        plan: "pro",
         limits: limitsOfTests,
       };
       return readiness.parse(await ask(readinessPath, spec));

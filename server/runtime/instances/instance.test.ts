@@ -55,6 +55,7 @@ const spec = {
   number: 1,
   bundle: "",
   compatibilityDate: "2026-11-01",
+  plan: "pro",
   limits: defaultLimits.pro,
 } as const;
 
@@ -70,6 +71,7 @@ function sandboxThatPrints(output: PassThrough): Sandbox {
     pid: process.pid,
     inSocketPath: "/nowhere",
     outSocketPath: "/nowhere",
+    out: { configure: () => undefined },
     output: [output],
     listening: Promise.resolve("listening"),
     exited,
