@@ -58,7 +58,7 @@ export function LimitsForm({
 
   return (
     <form noValidate onSubmit={submit} className="grid gap-4">
-      <div className="grid gap-x-8 gap-y-4 sm:grid-cols-2">
+      <div className="grid items-start gap-x-8 gap-y-4 sm:grid-cols-2">
         {fields.map((field) => (
           <Field key={field.name} label={field.title} hint={field.hint} error={errorOf(field)}>
             {(control) => (

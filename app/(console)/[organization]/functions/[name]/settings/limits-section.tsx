@@ -17,8 +17,8 @@ export function LimitsSection({ organization, name, report }: { organization: st
       title="Limits"
       description={
         canChange
-          ? "A version keeps the limits that it was deployed with: saving deploys the source that serves once more."
-          : "Whoever may deploy this function can change them."
+          ? "An empty field follows the plan. Saving deploys the source that serves once more, with these limits."
+          : "Those who may deploy this function can change them."
       }
     >
       <div className="grid gap-4">
