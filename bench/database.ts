@@ -1,4 +1,4 @@
-import { defaultLimits } from "#server/contract/limits.ts";
+import { defaultLimits, limitCeilings } from "#server/contract/limits.ts";
 import { connect, type Db } from "#server/db/client.ts";
 import { startEmbeddedPostgres } from "#server/db/embedded-postgres.ts";
 import { migrate } from "#server/db/migrate.ts";
@@ -23,7 +23,7 @@ export async function openDatabase(dir: string): Promise<BenchDatabase> {
   const db = connect(postgres.url, { connectionsMax: 4 });
   const organizationId = newId("organization");
   await db.organization.create({
-    data: { id: organizationId, slug: ORGANIZATION_SLUG, name: "Bench" },
+    data: { id: organizationId, slug: ORGANIZATION_SLUG, name: "Bench", plan: "pro" },
     select: { id: true },
   });
   return {
@@ -59,7 +59,7 @@ async function addFunction(
         bundle: Buffer.from(bundle),
         sourceMap: "",
         compatibilityDate: COMPATIBILITY_DATE,
-        limits: defaultLimits,
+        limits: { ...defaultLimits.pro, requestsPerSecondMax: limitCeilings.pro.requestsPerSecondMax },
       },
       select: { id: true },
     }),

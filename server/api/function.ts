@@ -2,11 +2,13 @@ import { z } from "zod";
 import type { PriceBook } from "#server/billing/price-book.ts";
 import { loadPriceBook } from "#server/billing/price-versions.ts";
 import { costOfRequest } from "#server/billing/rating.ts";
-import { defaultLimits } from "#server/contract/limits.ts";
+import { isAllowed } from "#server/accounts/roles.ts";
+import { limitSettings } from "#server/contract/limits.ts";
 import type { RequestRecord } from "#server/contract/usage.ts";
 import { functionUrl } from "#server/env.ts";
 import { deploy } from "#server/functions/deploy.ts";
 import { createFunction, deleteFunction, functionByName, listFunctions } from "#server/functions/functions.ts";
+import { changeLimits, readLimits } from "#server/functions/limit-settings.ts";
 import { sourceFiles } from "#server/functions/source.ts";
 import { listTemplates, templateNames } from "#server/functions/templates.ts";
 import { listVersions, rollBack, versionSource } from "#server/functions/versions.ts";
@@ -67,8 +69,16 @@ export const functionRouter = router({
   get: functionProcedure("functions:read").query(({ ctx }) => ({
     ...ctx.found,
     url: functionUrl(ctx.env, { functionName: ctx.found.name, organizationSlug: ctx.organization.slug }),
-    limits: defaultLimits,
   })),
+
+  limits: functionProcedure("functions:read").query(async ({ ctx }) => ({
+    ...(await readLimits(ctx.db, ctx.key)),
+    canChange: isAllowed(ctx.role, "functions:write"),
+  })),
+
+  changeLimits: functionProcedure("functions:write")
+    .input(z.object({ limits: limitSettings }))
+    .mutation(({ ctx, input }) => changeLimits(ctx, { ...ctx.key, userId: ctx.userId, settings: input.limits })),
 
   source: functionProcedure("functions:read")
     .input(z.object({ number: z.number().int().optional() }))

@@ -4,7 +4,7 @@ import { signUp } from "#server/accounts/sign-up.ts";
 import { connect } from "#server/db/client.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import { systemClock as clock } from "#server/std/clock.ts";
-import type { Id } from "#server/std/id.ts";
+import { newId, type Id } from "#server/std/id.ts";
 import { createCaller } from "./root.ts";
 import { testContext } from "./test-context.ts";
 
@@ -54,6 +54,8 @@ test("a stranger can't tell an organization of others from one that does not exi
     (organizationSlug: string) => asEve.billing.month({ organizationSlug }),
     (organizationSlug: string) => asEve.deployment.recent({ organizationSlug }),
     (organizationSlug: string) => asEve.function.list({ organizationSlug }),
+    (organizationSlug: string) => asEve.function.limits({ organizationSlug, name: "hello" }),
+    (organizationSlug: string) => asEve.function.changeLimits({ organizationSlug, name: "hello", limits: {} }),
   ];
   for (const door of doors) {
     const foreign = await refusal(door("acme"));
@@ -85,6 +87,26 @@ test("a member's role is asked at every call, so that taking it away works at on
   expect((await refusal(asEve.billing.overview({ organizationSlug: "acme" }))).code).toBe("FORBIDDEN");
   await database.db.member.delete({ where: { organizationId_userId: key } });
   expect((await refusal(asEve.organization.get({ organizationSlug: "acme" }))).code).toBe("NOT_FOUND");
+});
+
+test("who may deploy a function may change its limits; others see them, and a wish beyond the plan is told at its field", async () => {
+  const acme = await database.db.organization.findUniqueOrThrow({ where: { slug: "acme" }, select: { id: true } });
+  const key = { organizationId: acme.id, userId: eve };
+  await database.db.function.create({ data: { id: newId("function"), organizationId: acme.id, name: "hello" } });
+  await database.db.member.create({ data: { ...key, role: "viewer" } });
+  const of = { organizationSlug: "acme", name: "hello" };
+  expect(await callerOf(eve).function.limits(of)).toMatchObject({ canChange: false, plan: "free" });
+  expect((await refusal(callerOf(eve).function.changeLimits({ ...of, limits: {} }))).code).toBe("FORBIDDEN");
+  await database.db.member.update({
+    where: { organizationId_userId: key },
+    data: { role: "developer" },
+    select: { role: true },
+  });
+  expect(await callerOf(eve).function.limits(of)).toMatchObject({ canChange: true });
+  expect(await callerOf(eve).function.changeLimits({ ...of, limits: { cpuMsMax: 50 } })).toEqual({ kind: "saved" });
+  const tooMuch = await refusal(callerOf(eve).function.changeLimits({ ...of, limits: { cpuMsMax: 20_000 } }));
+  expect(tooMuch).toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining("10,000 ms is the most") });
+  await database.db.member.delete({ where: { organizationId_userId: key } });
 });
 
 test("an owner renames the organization, its address stays, and the change is written down", async () => {

@@ -2,6 +2,6 @@
 export const channels = {
   /** A function's deployment changed, or the function is gone. Payload: function id. */
   function: "sluice_function",
-  /** An organization's slug or allowance changed. Payload: organization id. */
+  /** An organization's slug, plan or allowance changed. Payload: organization id. */
   organization: "sluice_organization",
 } as const;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { functionLimits } from "./limits.ts";
+import { functionLimits, planName } from "./limits.ts";
 
 /** What the runtime needs to run a version; what the console hands over when it deploys one. */
 export const versionSpec = z.object({
@@ -9,6 +9,8 @@ export const versionSpec = z.object({
   number: z.number().int().min(1),
   bundle: z.string(), // the main ES module
   compatibilityDate: z.iso.date(),
+  /** Whose ceilings the limits are within: the same version on another plan is another spec. */
+  plan: planName,
   limits: functionLimits,
 });
 export type VersionSpec = z.infer<typeof versionSpec>;

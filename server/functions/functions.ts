@@ -3,8 +3,9 @@ import { functionName } from "#server/contract/names.ts";
 import type { Db, Tx } from "#server/db/client.ts";
 import { Fault } from "#server/std/fault.ts";
 import { asId, newId, type Id } from "#server/std/id.ts";
-import { deploy, type DeployResult, type DeployTools } from "./deploy.ts";
+import { deploy, type DeployTools } from "./deploy.ts";
 import { noSuchFunction, notifyFunction, type FunctionKey } from "./deployment.ts";
+import type { DeployResult } from "./go-live.ts";
 import type { SourceFile } from "./source.ts";
 import { templateFiles, type TemplateName } from "./templates.ts";
 

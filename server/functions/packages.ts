@@ -3,15 +3,17 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "no
 import { join } from "node:path";
 import { z } from "zod";
 import { errnoOf } from "#server/std/fault.ts";
+import type { Id } from "#server/std/id.ts";
 import { forgetPackages } from "./bundle-plugin.ts";
+import { InstallQueue } from "./install-queue.ts";
 import { runNpm, type NpmRun } from "./npm.ts";
 import { atLine, type Source, type SourceError } from "./source.ts";
 
 export type PackagesResult = { kind: "installed"; dir: string | null } | { kind: "failed"; errors: SourceError[] };
 
 export interface Packages {
-  /** The folder whose node_modules holds a function's dependencies; null when it has none. */
-  install(source: Source): Promise<PackagesResult>;
+  /** The folder whose node_modules holds a function's dependencies; null when it has none. A fault when too many install at once. */
+  install(source: Source, organizationId: Id<"organization">): Promise<PackagesResult>;
 }
 
 export type PackagesOptions = {
@@ -23,6 +25,7 @@ export type PackagesOptions = {
   bytesMax?: number;
   setsMax?: number;
   npm?: NpmRun;
+  queue?: InstallQueue;
 };
 
 const DEPENDENCIES_MAX = 100;
@@ -38,27 +41,47 @@ const COMPARATOR = /^(?:[<>]=?|=|~>?|\^)?v?[\dxX*]+(?:\.[\dxX*]+){0,2}(?:-[0-9a-
 
 /** Installs npm dependencies, once a dependency set. No script of a package ever runs here. */
 export function createPackages(options: PackagesOptions): Packages {
-  const installing = new Map<string, Promise<PackagesResult>>();
+  const queue = options.queue ?? new InstallQueue();
+  /** What is being installed now: a problem, or null when it went well. */
+  const installing = new Map<string, Promise<string | null>>();
+  const ensure = async (organizationId: Id<"organization">, dependencies: Dependencies): Promise<Installed> => {
+    const key = createHash("sha256").update(JSON.stringify(dependencies)).digest("hex").slice(0, 32);
+    const dir = join(options.dir, key);
+    if (await isInstalled(dir)) return { dir, problem: null };
+    const problem =
+      installing.get(key) ??
+      queue.run(organizationId, async () => {
+        // Who had to wait may find that another has installed the same set, or is at it.
+        if (await isInstalled(dir)) return null;
+        const install = installing.get(key) ?? installOnce(options, dir, dependencies);
+        installing.set(key, install);
+        return install.finally(() => installing.delete(key));
+      });
+    return { dir, problem: await problem };
+  };
   return {
-    async install(source) {
+    async install(source, organizationId) {
       const dependencies = Object.entries(source.manifest.dependencies).toSorted(([a], [b]) => (a < b ? -1 : 1));
       if (dependencies.length === 0) return { kind: "installed", dir: null };
       const errors = dependencyErrors(source, dependencies);
       if (errors.length > 0) return { kind: "failed", errors };
-      const key = createHash("sha256").update(JSON.stringify(dependencies)).digest("hex").slice(0, 32);
-      const target = join(options.dir, key);
-      if (await exists(target)) {
-        await markUsed(target);
-        return { kind: "installed", dir: target };
-      }
-      const pending = installing.get(key) ?? installOnce(options, target, dependencies, source);
-      installing.set(key, pending);
-      return pending.finally(() => installing.delete(key));
+      const { dir, problem } = await ensure(organizationId, dependencies);
+      if (problem === null) return { kind: "installed", dir };
+      return { kind: "failed", errors: [inManifest(source, mentioned(problem, dependencies), problem)] };
     },
   };
 }
 
-function dependencyErrors(source: Source, dependencies: [string, string][]): SourceError[] {
+type Dependencies = [name: string, wanted: string][];
+type Installed = { dir: string; problem: string | null };
+
+async function isInstalled(target: string): Promise<boolean> {
+  if (!(await exists(target))) return false;
+  await markUsed(target);
+  return true;
+}
+
+function dependencyErrors(source: Source, dependencies: Dependencies): SourceError[] {
   if (dependencies.length > DEPENDENCIES_MAX) {
     return [
       inManifest(
@@ -95,12 +118,12 @@ function isRange(wanted: string): boolean {
   );
 }
 
+/** Null, or why it did not go: in no tenant's own words, as several may wait for it. */
 async function installOnce(
   options: PackagesOptions,
   target: string,
-  dependencies: [string, string][],
-  source: Source,
-): Promise<PackagesResult> {
+  dependencies: Dependencies,
+): Promise<string | null> {
   await mkdir(options.dir, { recursive: true });
   await removeStale(options.dir);
   const dir = await mkdtemp(join(options.dir, `.installing-${randomBytes(4).toString("hex")}-`));
@@ -115,11 +138,11 @@ async function installOnce(
     const npm = options.npm ?? runNpm;
     const run = await npm({ dir, environment: options.environment, timeoutMs: options.timeoutMs ?? TIMEOUT_MS });
     const problem = run.kind === "done" ? await sizeProblem(dir, options.bytesMax ?? BYTES_MAX) : installProblem(run);
-    if (problem) return { kind: "failed", errors: [inManifest(source, mentioned(problem, dependencies), problem)] };
+    if (problem) return problem;
     await moveInto(dir, target);
     await markUsed(target);
     await removeLeastUsed(options.dir, options.setsMax ?? SETS_MAX);
-    return { kind: "installed", dir: target };
+    return null;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -222,7 +245,7 @@ function quoted(text: string): string | undefined {
 }
 
 /** The dependency that a message is about, as it stands in package.json. */
-function mentioned(problem: string, dependencies: [string, string][]): string {
+function mentioned(problem: string, dependencies: Dependencies): string {
   const name = dependencies.map(([each]) => each).find((each) => problem.includes(each));
   return name ? JSON.stringify(name) : '"dependencies"';
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { functionLimits } from "#server/contract/limits.ts";
-import { versionSpec, type VersionSpec } from "#server/contract/prepare.ts";
+import type { PlanName } from "#server/contract/limits.ts";
+import type { VersionSpec } from "#server/contract/prepare.ts";
 import type { Db } from "#server/db/client.ts";
 import { asId, type Id } from "#server/std/id.ts";
+import { specColumns, specOf } from "./stored-version.ts";
 
 /** How requests of a function are divided among versions; percents add up to 100. */
 export const shares = z.array(z.object({ versionId: z.string(), percent: z.number().int().min(1).max(100) })).min(1);
@@ -14,6 +15,8 @@ export type ServingFunction = {
   functionName: string;
   organizationSlug: string;
   shares: z.infer<typeof shares>;
+  /** Bounds what its versions may use. */
+  plan: PlanName;
   /** Set when the organization may use nothing more, with the reason for people. */
   stoppedBecause: string | null;
 };
@@ -22,7 +25,7 @@ const columns = {
   id: true,
   name: true,
   organizationId: true,
-  organization: { select: { slug: true, allowance: { select: { state: true, reason: true } } } },
+  organization: { select: { slug: true, plan: true, allowance: { select: { state: true, reason: true } } } },
   activeDeployment: { select: { shares: true } },
 } as const;
 
@@ -45,31 +48,13 @@ export async function servingFunctions(
     functionName: row.name,
     organizationSlug: row.organization.slug,
     shares: shares.parse(row.activeDeployment?.shares),
+    plan: row.organization.plan,
     stoppedBecause: row.organization.allowance?.state === "stopped" ? row.organization.allowance.reason : null,
   }));
 }
 
-/** All that is needed to run a version; null when there is none. */
+/** All that is needed to run a version, its limits within what the organization's plan allows now; null when there is none. */
 export async function versionToRun(db: Db, versionId: string): Promise<VersionSpec | null> {
-  const row = await db.version.findUnique({
-    where: { id: versionId },
-    select: {
-      id: true,
-      number: true,
-      bundle: true,
-      compatibilityDate: true,
-      limits: true,
-      function: { select: { id: true, organizationId: true } },
-    },
-  });
-  if (!row) return null;
-  return versionSpec.parse({
-    versionId: row.id,
-    functionId: row.function.id,
-    organizationId: row.function.organizationId,
-    number: row.number,
-    bundle: Buffer.from(row.bundle).toString("utf8"),
-    compatibilityDate: row.compatibilityDate,
-    limits: functionLimits.parse(row.limits),
-  });
+  const row = await db.version.findUnique({ where: { id: versionId }, select: specColumns });
+  return row && specOf(row);
 }

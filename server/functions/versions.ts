@@ -3,10 +3,11 @@ import { recordAudit } from "#server/accounts/audit.ts";
 import type { Db } from "#server/db/client.ts";
 import { Fault } from "#server/std/fault.ts";
 import { asId, type Id } from "#server/std/id.ts";
-import { specOf, type DeployResult } from "./deploy.ts";
 import { activate, lockFunction, noSuchFunction, type FunctionKey } from "./deployment.ts";
+import type { DeployResult } from "./go-live.ts";
 import { startError, type Readiness } from "./readiness.ts";
 import { sourceFiles, type SourceFile } from "./source.ts";
+import { specOf, startColumns } from "./stored-version.ts";
 
 export type VersionSummary = {
   id: Id<"version">;
@@ -76,10 +77,10 @@ export async function rollBack(
   const { functionId, organizationId, number, userId } = of;
   const version = await db.version.findFirst({
     where: { functionId, number, function: { organizationId } },
-    select: { id: true, number: true, bundle: true, sourceMap: true, compatibilityDate: true, limits: true },
+    select: startColumns,
   });
   if (!version) throw new Fault("not_found", `There is no version ${number} of this function.`);
-  const result = await readiness.prepare({ ...specOf(version), functionId, organizationId });
+  const result = await readiness.prepare(specOf(version));
   if (result.kind === "unavailable") return result;
   if (result.kind === "failed") return { kind: "start_failed", error: startError(result, version.sourceMap) };
 

@@ -56,7 +56,11 @@ export class Health {
       counter("sluice_outgoing_sent_bytes_total", "Bytes that functions sent out", totals.sentBytes),
       counter("sluice_outgoing_received_bytes_total", "Bytes that functions fetched", totals.receivedBytes),
       counter("sluice_outgoing_exchanges_total", "Requests and connections that functions made", totals.exchanges),
-      counter("sluice_outgoing_refused_total", "Of those, refused because too many ran at once", totals.refused),
+      counter(
+        "sluice_outgoing_refused_total",
+        "Refused: too many at once, or more than a function's calls bring",
+        totals.refused,
+      ),
     ].join("");
   }
 

@@ -114,3 +114,25 @@ test("when all of a function's places are taken and nobody leaves, callers get 4
   await runtime.kill("SIGKILL");
   await holding;
 });
+
+test("what a request prints beyond its limit is dropped, and its own line says what to do", async () => {
+  await using runtime = await testRuntime();
+  const { host, functionId } = await runtime.deploy(
+    "talker",
+    `export default { fetch() { for (let i = 0; i < 50; i++) console.log("x".repeat(100)); return new Response("ok"); } };`,
+    { logBytesMax: 1_024 },
+  );
+  const { headers } = await callFunction(runtime, host);
+  await lines(runtime, "More than 1 KB printed");
+  const printed = await runtime.database.db.logLine.findMany({
+    where: { functionId },
+    orderBy: { seq: "asc" },
+    select: { message: true, requestId: true, level: true },
+  });
+  expect(printed).toHaveLength(11); // 10 of 100 bytes, and the one that says so
+  expect(printed.at(-1)).toEqual({
+    level: "warn",
+    requestId: headers["x-request-id"],
+    message: expect.stringMatching(/raise "Printed text of a request" in Settings\.$/),
+  });
+});

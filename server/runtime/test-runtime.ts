@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { request } from "undici";
-import { defaultLimits, type FunctionLimits } from "#server/contract/limits.ts";
+import { defaultLimits, limitCeilings, type FunctionLimits } from "#server/contract/limits.ts";
 import { readiness, readinessPath, refreshPath, type Readiness } from "#server/contract/prepare.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import { setBudget, type Budget } from "#server/metering/budget.ts";
@@ -16,6 +16,11 @@ import { asId, newId } from "#server/std/id.ts";
 
 const INTERNAL_SECRET = "a secret of tests, long enough to pass";
 const START_MS_MAX = 40_000;
+/** On Pro, so that a test has all the room that there is; and no test is to be slowed by a rate that it isn't about. */
+const limitsOfTests: FunctionLimits = {
+  ...defaultLimits.pro,
+  requestsPerSecondMax: limitCeilings.pro.requestsPerSecondMax,
+};
 
 /** A runtime process of a test's own, on free ports, with a database and a data folder of its own. */
 export type TestRuntime = AsyncDisposable & {
@@ -113,7 +118,7 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
         organizationSlug,
         name,
         bundle,
-        limits: { ...defaultLimits, ...limits },
+        limits: { ...limitsOfTests, ...limits },
       });
       await ask(refreshPath, { functionId: deployed.functionId });
       return deployed;
@@ -127,7 +132,8 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
         number: 1,
         bundle,
         compatibilityDate: "2026-11-01",
-        limits: defaultLimits,
+        plan: "pro",
+        limits: limitsOfTests,
       };
       return readiness.parse(await ask(readinessPath, spec));
     },
@@ -142,7 +148,7 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
 async function organizationOf({ db }: TestDatabase, slug: string): Promise<string> {
   const { id, allowance } = await db.organization.upsert({
     where: { slug },
-    create: { id: newId("organization"), slug, name: slug },
+    create: { id: newId("organization"), slug, name: slug, plan: "pro" },
     update: {},
     select: { id: true, allowance: { select: { organizationId: true } } },
   });

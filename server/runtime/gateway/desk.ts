@@ -46,7 +46,7 @@ export class Desk {
 
   /** A place in an instance of the version: at once where one has room, else when the supervisor has found or started one. */
   enter(version: ServedVersion, key: CallKey): Lease | Promise<Lease | Refusal> {
-    return this.instances.enter(version.versionId, key) ?? this.#askForPlace(version.versionId, key);
+    return this.instances.enter(version.versionId, key) ?? this.#askForPlace(version, key);
   }
 
   async health(path: string): Promise<{ status: number; body: string }> {
@@ -70,8 +70,8 @@ export class Desk {
     };
   }
 
-  async #askForPlace(versionId: string, key: CallKey): Promise<Lease | Refusal> {
-    const answer = await this.#ask((id) => ({ kind: "enter", id, versionId, key }));
+  async #askForPlace({ versionId, functionId }: ServedVersion, key: CallKey): Promise<Lease | Refusal> {
+    const answer = await this.#ask((id) => ({ kind: "enter", id, versionId, functionId, key }));
     if (answer.kind !== "entry") return "overloaded";
     const { entry } = answer;
     if (entry.kind !== "entered") return entry.kind;

@@ -155,11 +155,12 @@ export class GatewayThreads {
   }
 
   async #find(label: string): Promise<Route | null> {
-    const { routes, versions, log } = this.#parts;
+    const { routes, fleet, log } = this.#parts;
     const found = routes.find(label);
     if (!found) return null;
     try {
-      const specs = await Promise.all(found.shares.map(async ({ versionId }) => versions.get(versionId)));
+      const specs = await Promise.all(found.shares.map(({ versionId }) => this.#spec(versionId, found.functionId)));
+      for (const spec of specs) if (spec) fleet.follow(spec);
       const shares = found.shares.flatMap(({ percent }, at) => shareOf(specs[at], percent));
       return shares.length === 0
         ? null
@@ -184,10 +185,20 @@ export class GatewayThreads {
     return known;
   }
 
-  async #enter({ versionId, key }: Extract<WordFromThread, { kind: "enter" }>): Promise<Entry> {
-    const { fleet, versions, log } = this.#parts;
+  /** A version as the plan of its organization bounds it now. One whose function is gone has what every plan allows. */
+  async #spec(versionId: string, functionId: string): Promise<VersionSpec | null> {
+    const { routes, versions } = this.#parts;
+    for (;;) {
+      const plan = routes.planOf(functionId) ?? "free";
+      const spec = await versions.get(versionId, plan);
+      if (plan === (routes.planOf(functionId) ?? "free")) return spec;
+    }
+  }
+
+  async #enter({ versionId, functionId, key }: Extract<WordFromThread, { kind: "enter" }>): Promise<Entry> {
+    const { fleet, log } = this.#parts;
     try {
-      const spec = await versions.get(versionId);
+      const spec = await this.#spec(versionId, functionId);
       if (!spec) return { kind: "no_sandbox" };
       const acquired = await fleet.pool(spec).acquire(key);
       if (acquired.kind !== "entered") return acquired;

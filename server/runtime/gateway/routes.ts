@@ -1,4 +1,5 @@
 import { Client } from "pg";
+import type { PlanName } from "#server/contract/limits.ts";
 import { channels } from "#server/contract/notify.ts";
 import type { Db } from "#server/db/client.ts";
 import { servingFunctions, type ServingFunction } from "#server/functions/serving.ts";
@@ -53,6 +54,11 @@ export class Routes {
   /** `label` as "function--organization". */
   find(label: string): ServingFunction | undefined {
     return this.#byLabel.get(label);
+  }
+
+  /** The plan that bounds a function's versions; undefined when the function is gone. */
+  planOf(functionId: string): PlanName | undefined {
+    return this.#byLabel.get(this.#labelOf.get(functionId) ?? "")?.plan;
   }
 
   get size(): number {

@@ -101,6 +101,7 @@ export const wordFromThread = z.discriminatedUnion("kind", [
     kind: z.literal("enter"),
     id: z.number(),
     versionId: z.string(),
+    functionId: z.string(),
     key: z.object({ a: z.number(), b: z.number() }),
   }),
   z.object({ kind: z.literal("whyBroken"), id: z.number(), instanceId: z.string() }),

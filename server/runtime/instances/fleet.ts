@@ -67,7 +67,10 @@ export class Fleet {
   /** The pool of a version, made at its first use. */
   pool(spec: VersionSpec): VersionPool {
     const known = this.#pools.get(spec.versionId);
-    if (known) return known;
+    if (known) {
+      known.follow(spec);
+      return known;
+    }
     const pool = new VersionPool(spec, {
       ...this.#options.parts,
       capacity: this.capacity,
@@ -85,6 +88,11 @@ export class Fleet {
     });
     this.#pools.set(spec.versionId, pool);
     return pool;
+  }
+
+  /** The spec of a version is this now: what runs under another gives way. */
+  follow(spec: VersionSpec): void {
+    this.#pools.get(spec.versionId)?.follow(spec);
   }
 
   /** Why calls to an instance broke; one that is long gone was ended by the platform, and its failure told to those it had. */

@@ -55,7 +55,8 @@ const spec = {
   number: 1,
   bundle: "",
   compatibilityDate: "2026-11-01",
-  limits: defaultLimits,
+  plan: "pro",
+  limits: defaultLimits.pro,
 } as const;
 
 /** Of the right form, as a tenant would forge them: others are not heard at all. */
@@ -70,6 +71,7 @@ function sandboxThatPrints(output: PassThrough): Sandbox {
     pid: process.pid,
     inSocketPath: "/nowhere",
     outSocketPath: "/nowhere",
+    out: { configure: () => undefined },
     output: [output],
     listening: Promise.resolve("listening"),
     exited,

@@ -1,5 +1,5 @@
 import type { VersionSpec } from "#server/contract/prepare.ts";
-import { collectOutput, type PrintedLine } from "#server/runtime/logs/log-collector.ts";
+import { collectOutput, type Output, type OutputEvents, type PrintedLine } from "#server/runtime/logs/log-collector.ts";
 import { splitBackground } from "#server/runtime/meter/background.ts";
 import { callKey, CpuAccount } from "#server/runtime/meter/cpu-account.ts";
 import { readCpuNs } from "#server/runtime/meter/cpu-clock.ts";
@@ -27,11 +27,12 @@ export class Instance {
   readonly #parts: InstanceParts;
   readonly #startedAtMs = Date.now();
   readonly #after = new Map<string, NodeJS.Timeout>();
-  readonly #output: { lastWords(): string };
+  readonly #output: Output;
   #reported = { unbilledNs: 0, backgroundNs: 0 };
   #endReason: EndReason | undefined;
   #replacedAtMs: number | undefined;
   #idleSinceMs: number | undefined;
+  #isOutdated = false;
   hasExited = false;
   hasListened = false;
 
@@ -42,10 +43,11 @@ export class Instance {
     this.account = new CpuAccount(CpuAccount.memoryFor(spec.limits.concurrencyPerInstanceMax), () =>
       readCpuNs(sandbox.pid),
     );
-    this.#output = collectOutput(sandbox.output, {
+    const events: OutputEvents = {
       line: (line) => parts.onLine(spec, line),
       waiting: (requestId, isWaiting) => (isWaiting ? this.#beginAfter(requestId) : this.#endAfter(requestId)),
-    });
+    };
+    this.#output = collectOutput(sandbox.output, events, spec.limits);
     const startTimer = setTimeout(() => void this.end("failed_start"), START_MS_MAX);
     void sandbox.listening.then((state) => {
       clearTimeout(startTimer);
@@ -54,6 +56,7 @@ export class Instance {
       this.account.listens();
     });
     void sandbox.exited.then(() => this.#ended());
+    sandbox.out.configure(spec.limits, this.account, (message) => this.#output.notice(message));
     sandbox.configure(spec);
   }
 
@@ -81,7 +84,14 @@ export class Instance {
 
   /** Its version serves, or serves no more. */
   serve(isServing: boolean): void {
-    this.#replacedAtMs = isServing ? undefined : (this.#replacedAtMs ?? Date.now());
+    this.#replacedAtMs = isServing && !this.#isOutdated ? undefined : (this.#replacedAtMs ?? Date.now());
+  }
+
+  /** Its version has other limits now: it finishes what it has, and takes nothing new. */
+  outdate(): void {
+    this.#isOutdated = true;
+    this.account.close(true);
+    this.serve(false);
   }
 
   /** Ends the process if nothing is going on in it, and says whether it does: a call may have come since one looked. */
@@ -92,7 +102,7 @@ export class Instance {
       void this.end(reason);
       return true;
     }
-    this.account.close(false);
+    this.account.close(this.#isOutdated);
     return false;
   }
 

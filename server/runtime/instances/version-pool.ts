@@ -1,3 +1,4 @@
+import { limitName, type FunctionLimits } from "#server/contract/limits.ts";
 import type { VersionSpec } from "#server/contract/prepare.ts";
 import type { CallKey } from "#server/runtime/meter/cpu-account.ts";
 import type { Sandbox } from "#server/runtime/sandbox/sandbox.ts";
@@ -30,7 +31,7 @@ export type PoolParts = InstanceParts & {
 
 /** The instances of one version: from none to its bound and back, by calls in flight. */
 export class VersionPool {
-  readonly spec: VersionSpec;
+  #spec: VersionSpec;
   readonly #parts: PoolParts;
   readonly instances: Instance[] = [];
   readonly #waiters: Waiter[] = [];
@@ -40,8 +41,20 @@ export class VersionPool {
   #starting = 0;
 
   constructor(spec: VersionSpec, parts: PoolParts) {
-    this.spec = spec;
+    this.#spec = spec;
     this.#parts = parts;
+  }
+
+  get spec(): VersionSpec {
+    return this.#spec;
+  }
+
+  /** A version never changes, but what its organization's plan allows it does: then other instances take the place of those that are there. */
+  follow(spec: VersionSpec): void {
+    if (spec === this.#spec) return;
+    const hasOtherLimits = !isSame(spec.limits, this.#spec.limits);
+    this.#spec = spec;
+    if (hasOtherLimits) for (const instance of this.instances) instance.outdate();
   }
 
   get isEmpty(): boolean {
@@ -127,7 +140,8 @@ export class VersionPool {
     this.#starting += 1;
     let instance: Instance;
     try {
-      instance = new Instance(this.spec, await this.#parts.takeSandbox(), this.#parts);
+      const sandbox = await this.#parts.takeSandbox();
+      instance = new Instance(this.spec, sandbox, this.#parts);
     } catch (error) {
       place.release();
       throw error;
@@ -184,4 +198,8 @@ export class VersionPool {
     this.#parts.onEnded(instance);
     this.serveWaiters();
   }
+}
+
+function isSame(a: FunctionLimits, b: FunctionLimits): boolean {
+  return limitName.options.every((name) => a[name] === b[name]);
 }

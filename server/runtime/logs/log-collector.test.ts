@@ -5,14 +5,15 @@ import { collectOutput, type PrintedLine } from "./log-collector.ts";
 
 const REQUEST = "req_00000000000000000001";
 
-function collector() {
+function collector(logBytesMax = 1_000_000) {
   const stream = new PassThrough();
   const lines: PrintedLine[] = [];
   const waits: [string, boolean][] = [];
-  const output = collectOutput([stream], {
-    line: (line) => void lines.push(line),
-    waiting: (id, isWaiting) => void waits.push([id, isWaiting]),
-  });
+  const events = {
+    line: (line: PrintedLine) => void lines.push(line),
+    waiting: (id: string, isWaiting: boolean) => void waits.push([id, isWaiting]),
+  };
+  const output = collectOutput([stream], events, { logBytesMax });
   const print = (message: string, fields: object = {}) =>
     stream.write(`${JSON.stringify({ timestamp: Date.now(), level: "log", message, ...fields })}\n`);
   return { stream, lines, waits, output, print };
@@ -79,6 +80,29 @@ test("lines beyond a bound are dropped, by request and by instance, and a line s
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(lines.length).toBeLessThan(257 + 2_000 + 1_500);
   expect(lines.some(({ message }) => message.includes("lines a second"))).toBe(true);
+});
+
+test("text beyond the function's limit is dropped, by request, and a line of that request says what to do", async () => {
+  const { lines, print } = collector(2_048);
+  const other = "req_00000000000000000002";
+  for (let i = 0; i < 20; i++) print(marked(REQUEST, "é".repeat(100)));
+  print(marked(other, "short"));
+  await settled();
+  const mine = lines.filter(({ requestId }) => requestId === REQUEST);
+  expect(mine.slice(0, -1).every(({ message }) => message === "é".repeat(100))).toBe(true);
+  expect(mine).toHaveLength(11); // 10 of 200 bytes, and the one that says so
+  expect(mine.at(-1)).toMatchObject({
+    level: "warn",
+    message:
+      'More than 2 KB printed: the rest of this request\'s lines are dropped. Print less, or raise "Printed text of a request" in Settings.',
+  });
+  expect(lines.at(-1)).toMatchObject({ requestId: other, message: "short" });
+});
+
+test("a notice of the platform's belongs to no request, and is not repeated within seconds", async () => {
+  const { lines, output } = collector();
+  for (let i = 0; i < 100; i++) output.notice("Subrequest limit");
+  expect(lines).toMatchObject([{ requestId: null, level: "warn", message: "Subrequest limit" }]);
 });
 
 test("who prints without end is read at a bounded rate and keeps nothing in memory; an endless line neither", async () => {

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { z } from "zod";
+import { limitInWords, limitWords } from "#server/contract/limit-words.ts";
 import { logLevel, type LogLevel } from "#server/contract/usage.ts";
 import { CONTROL_MARK, LINE_MARK } from "#server/runtime/sandbox/guest.ts";
 import { readLines } from "#server/runtime/sandbox/lines.ts";
@@ -36,11 +37,22 @@ const structuredLine = z.object({
   source: z.string().optional(),
 });
 
+export type Output = {
+  /** What was printed last, the platform's own lines included. */
+  lastWords(): string;
+  /** A line of the platform's among the function's, for its owner; the same one at most every 10 s. */
+  notice(message: string): void;
+};
+
 /** Reads what an instance prints, and tells lines of requests, lines of nobody, and the entry's own words apart. */
-export function collectOutput(streams: readonly Readable[], events: OutputEvents): { lastWords(): string } {
-  const lines = new LineCounter();
+export function collectOutput(
+  streams: readonly Readable[],
+  events: OutputEvents,
+  { logBytesMax }: { logBytesMax: number },
+): Output {
+  const lines = new LineCounter(logBytesMax);
   const notices = new Map<string, number>();
-  const last: string[] = [];
+  const lastLines: string[] = [];
   const notice = (message: string): void => {
     const atMs = Date.now();
     if (atMs - (notices.get(message) ?? 0) < NOTICE_EVERY_MS) return;
@@ -54,19 +66,22 @@ export function collectOutput(streams: readonly Readable[], events: OutputEvents
       if (REQUEST_ID.test(requestId)) events.waiting(requestId, word === "wait");
       return;
     }
-    last.push(parsed.message.slice(0, LAST_WORDS_CHARACTERS_MAX));
-    if (last.length > 40) last.shift();
+    lastLines.push(parsed.message.slice(0, LAST_WORDS_CHARACTERS_MAX));
+    if (lastLines.length > 40) lastLines.shift();
     if (parsed.isPlatform) return;
     const line = attribute(parsed);
-    switch (lines.count(line.requestId)) {
+    const last = (message: string): void => events.line({ ...line, level: "warn", message });
+    switch (lines.count(line)) {
       case "yes":
         return events.line(line);
-      case "last":
-        return events.line({
-          ...line,
-          level: "warn",
-          message: `More than ${LINES_PER_REQUEST_MAX} lines: the rest of this request's lines are dropped. Print less.`,
-        });
+      case "too_many":
+        return last(
+          `More than ${LINES_PER_REQUEST_MAX} lines: the rest of this request's lines are dropped. Print less.`,
+        );
+      case "too_long":
+        return last(
+          `More than ${limitInWords("logBytesMax", logBytesMax)} printed: the rest of this request's lines are dropped. Print less, or raise "${limitWords.logBytesMax.title}" in Settings.`,
+        );
       case "too_fast":
         return notice(`More than ${LINES_PER_S_MAX} lines a second: some are dropped. Print less.`);
       case "no":
@@ -75,7 +90,7 @@ export function collectOutput(streams: readonly Readable[], events: OutputEvents
   const slowed = (): void =>
     notice("This function prints faster than its output is read, so it waits while it prints. Print less.");
   for (const stream of streams) readLines(stream, read, slowed);
-  return { lastWords: () => last.join("\n") };
+  return { lastWords: () => lastLines.join("\n"), notice };
 }
 
 function parseLine(text: string): { atMs: number; level: LogLevel; message: string; isPlatform: boolean } {
@@ -120,22 +135,40 @@ function shorten(message: string): string {
   return message.length <= MESSAGE_CHARACTERS_MAX ? message : `${message.slice(0, MESSAGE_CHARACTERS_MAX)} … (cut)`;
 }
 
+type Kept = { lines: number; bytes: number; isOver: boolean };
+
 class LineCounter {
-  readonly #counts = new Map<string, number>();
+  readonly #bytesMax: number;
+  readonly #kept = new Map<string, Kept>();
   #allowance = BURST_LINES_MAX;
   #countedAtMs = Date.now();
 
-  count(requestId: string | null): "yes" | "last" | "no" | "too_fast" {
-    const key = requestId ?? "";
-    const count = (this.#counts.get(key) ?? 0) + 1;
-    this.#counts.set(key, count);
-    if (this.#counts.size > REQUESTS_COUNTED_MAX) {
-      const [oldest] = this.#counts.keys();
-      if (oldest !== undefined) this.#counts.delete(oldest);
-    }
-    if (count > LINES_PER_REQUEST_MAX + 1) return "no";
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Whether a line is kept; the first that is not says why, and those after it nothing. */
+  count({ requestId, message }: PrintedLine): "yes" | "too_many" | "too_long" | "no" | "too_fast" {
+    const kept = this.#ofRequest(requestId ?? "");
+    if (kept.isOver) return "no";
     if (!this.#isSlowEnough()) return "too_fast";
-    return count <= LINES_PER_REQUEST_MAX ? "yes" : "last";
+    kept.lines += 1;
+    kept.bytes += Buffer.byteLength(message);
+    const verdict = kept.lines > LINES_PER_REQUEST_MAX ? "too_many" : kept.bytes > this.#bytesMax ? "too_long" : "yes";
+    kept.isOver = verdict !== "yes";
+    return verdict;
+  }
+
+  #ofRequest(key: string): Kept {
+    const known = this.#kept.get(key);
+    if (known) return known;
+    const kept = { lines: 0, bytes: 0, isOver: false };
+    this.#kept.set(key, kept);
+    if (this.#kept.size > REQUESTS_COUNTED_MAX) {
+      const [oldest] = this.#kept.keys();
+      if (oldest !== undefined) this.#kept.delete(oldest);
+    }
+    return kept;
   }
 
   #isSlowEnough(): boolean {

@@ -51,6 +51,7 @@ export class CpuAccount {
       if (this.#words[Word.isClosed] !== 0 || this.#words[Word.calls]! >= this.#words[Word.callsMax]!) return undefined;
       this.#settle();
       this.#words[Word.calls]! += 1;
+      this.#words[Word.begun]! += 1;
       return this.#open(key, State.call);
     } finally {
       this.#mutex.unlock();
@@ -213,6 +214,11 @@ export class CpuAccount {
     return Atomics.load(this.#words, Word.calls);
   }
 
+  /** How many it has ever taken; of 32 bits, so it goes round. */
+  get begun(): number {
+    return Atomics.load(this.#words, Word.begun);
+  }
+
   /** How many were being answered when the process ended. */
   get callsAtEnd(): number {
     return Atomics.load(this.#words, Word.callsAtEnd);
@@ -318,6 +324,7 @@ const Word = {
   placesUsed: 9,
   hasWaiters: 10,
   callsAtEnd: 11,
+  begun: 12,
 } as const;
 
 const Sum = { lastNs: 0, startUpNs: 1, idleNs: 2, perShareNs: 3, restNs: 4 } as const;

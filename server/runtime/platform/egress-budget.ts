@@ -1,3 +1,7 @@
+import { limitWords } from "#server/contract/limit-words.ts";
+import type { CallCounts } from "#server/runtime/sandbox/sandbox.ts";
+import { SubRequests } from "./sub-requests.ts";
+
 /** Exchanges (requests, WebSockets, TCP connections) of one instance at once, and how many more may wait for their turn. */
 export const EXCHANGES_MAX = 64;
 const WAITING_MAX = 256;
@@ -10,9 +14,12 @@ const EXCHANGE_BYTES_MAX = 1024 * 1024 * 1024;
 /** What has left and come in through the platform, of all instances. */
 export type EgressTotals = { sentBytes: number; receivedBytes: number; exchanges: number; refused: number };
 
-/** What one instance sends and receives, and how much of it at once. */
+/** What one instance sends and receives, how much of it at once, and how much for the calls that it gets. */
 export class EgressBudget {
   readonly #totals: EgressTotals;
+  #subRequests: SubRequests | undefined;
+  #subRequestsMax = 0;
+  #notice: (message: string) => void = () => undefined;
   #running = 0;
   readonly #waiting: { enter(): void; giveUp: NodeJS.Timeout }[] = [];
   sentBytes = 0;
@@ -26,18 +33,24 @@ export class EgressBudget {
     return this.#running;
   }
 
-  /** A place for one exchange, at once or when one is free; undefined when too many wait already, or for too long. */
-  async take(): Promise<Exchange | undefined> {
+  /** Before it, nothing may leave. `notice` tells the function's owner, who is told the same at most every 10 s. */
+  configure(subRequestsMax: number, calls: CallCounts, notice: (message: string) => void): void {
+    this.#subRequestsMax = subRequestsMax;
+    this.#subRequests = new SubRequests(subRequestsMax, calls);
+    this.#notice = notice;
+  }
+
+  /** A place for one exchange, at once or when one is free; refused when the function's calls bring no more, or too many wait. */
+  async take(): Promise<Exchange | Refusal> {
+    if (!this.#subRequests?.take()) return this.#refuse(overLimit(this.#subRequestsMax));
     if (this.#running < EXCHANGES_MAX) this.#running += 1;
-    else if (!(await this.#wait())) {
-      this.#totals.refused += 1;
-      return undefined;
-    }
+    else if (!(await this.#wait())) return this.#refuse(TOO_MANY_AT_ONCE);
     this.#totals.exchanges += 1;
     let isOver = false;
     let bytes = 0;
     const count = (length: number): boolean => (bytes += length) <= EXCHANGE_BYTES_MAX;
     return {
+      kind: "exchange",
       sent: (length) => {
         this.sentBytes += length;
         this.#totals.sentBytes += length;
@@ -54,6 +67,12 @@ export class EgressBudget {
         this.#handOver();
       },
     };
+  }
+
+  #refuse(message: string): Refusal {
+    this.#totals.refused += 1;
+    this.#notice(message);
+    return { kind: "refused", message };
   }
 
   #wait(): Promise<boolean> {
@@ -80,9 +99,19 @@ export class EgressBudget {
   }
 }
 
+export type Refusal = { kind: "refused"; message: string };
+
 export type Exchange = {
+  kind: "exchange";
   /** Counts bytes; false once the exchange has had all that it may. */
   sent: (length: number) => boolean;
   received: (length: number) => boolean;
   end: () => void;
 };
+
+const TOO_MANY_AT_ONCE = `More than ${EXCHANGES_MAX} fetches and connections at once: some waited too long and were refused with status 429. Make fewer at a time.`;
+
+function overLimit(subRequestsMax: number): string {
+  const { title } = limitWords.subRequestsMax;
+  return `Subrequest limit: more than ${subRequestsMax} fetches and connections a call, so the rest are refused with status 429. Make fewer, or raise "${title}" in Settings.`;
+}

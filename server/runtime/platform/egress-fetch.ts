@@ -25,9 +25,9 @@ export async function passFetch(
 ): Promise<void> {
   res.on("close", () => exchange.end());
   const url = parseTarget(req);
-  if (!url) return refuse(res, 400, "Only http and https can be fetched.");
+  if (!url) return refuseFetch(res, 400, "Only http and https can be fetched.");
   const found = await lookupPublic(destinationOf(url), rules);
-  if (found.kind === "refused") return refuse(res, found.status, found.message);
+  if (found.kind === "refused") return refuseFetch(res, found.status, found.message);
   if (res.destroyed) return; // given up during the look-up, and its place given back with it
   const outgoing = openRequest(url, found.address, { method: req.method ?? "GET", headers: outgoingHeaders(req, url) });
   const timer = setTimeout(
@@ -41,11 +41,11 @@ export async function passFetch(
   outgoing.on("error", (error) => {
     log.debug({ err: error, host: url.host }, "an outgoing request failed");
     if (res.headersSent) res.destroy();
-    else refuse(res, 502, `The fetch of ${url.host} failed: ${error.message}`);
+    else refuseFetch(res, 502, `The fetch of ${url.host} failed: ${error.message}`);
   });
   // An answer that isn't one (a switch of protocols that nobody asked for) ends the request without an error.
   outgoing.on("close", () => {
-    if (!res.headersSent && !res.destroyed) refuse(res, 502, `The fetch of ${url.host} failed: no answer came.`);
+    if (!res.headersSent && !res.destroyed) refuseFetch(res, 502, `The fetch of ${url.host} failed: no answer came.`);
   });
   outgoing.on("response", (answer) => {
     try {
@@ -108,7 +108,8 @@ export function withoutHopByHop(raw: readonly string[]): string[] {
   return headers;
 }
 
-function refuse(res: ServerResponse, status: number, message: string): void {
+/** What the function's fetch sees: a Response of the platform's own. */
+export function refuseFetch(res: ServerResponse, status: number, message: string): void {
   const body = JSON.stringify({ error: { code: "egress_refused", message } });
   res.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
   res.end(body);

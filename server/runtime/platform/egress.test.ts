@@ -7,12 +7,14 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "#server/std/log.ts";
 import { egressServer } from "./egress.ts";
-import { EXCHANGES_MAX } from "./egress-budget.ts";
+import { EgressBudget, EXCHANGES_MAX } from "./egress-budget.ts";
 import type { EgressRules } from "./egress-rules.ts";
 
 let dir: string;
 let socketPath: string;
 let allowed: Set<string>;
+let budget: EgressBudget;
+const notices: string[] = [];
 const closing: (() => void)[] = [];
 
 beforeEach(async () => {
@@ -21,7 +23,10 @@ beforeEach(async () => {
   allowed = new Set();
   const rules: EgressRules = { allowed, ownAddresses: () => new Set(), resolve: async () => ["127.0.0.1"] };
   const totals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
-  const server = egressServer({ rules, log: createLog("test", "silent"), totals });
+  budget = new EgressBudget(totals);
+  configure(1_000);
+  notices.length = 0;
+  const server = egressServer({ rules, log: createLog("test", "silent") }, budget);
   server.listen(socketPath);
   await once(server, "listening");
   closing.push(() => (server.closeAllConnections(), server.close()));
@@ -31,6 +36,13 @@ afterEach(async () => {
   for (const close of closing.splice(0)) close();
   await rm(dir, { recursive: true, force: true });
 });
+
+/** A call is in flight, and brings so many. */
+const calls = { begun: 0, shares: 1 };
+function configure(subRequestsMax: number): void {
+  calls.begun = 1;
+  budget.configure(subRequestsMax, calls, (message) => void notices.push(message));
+}
 
 async function loopback(server: Server): Promise<number> {
   const open = new Set<Socket>();
@@ -136,4 +148,17 @@ test("one instance has a bounded number of exchanges at once; the next wait for 
   );
   expect(answers.every(({ status }) => status === 200)).toBe(true);
   expect(most).toBeLessThanOrEqual(EXCHANGES_MAX);
+});
+
+test("past what its calls bring, a fetch gets 429 with what to do, a connection is refused, and its owner is told", async () => {
+  const port = await loopback(createServer((_req, res) => res.end("ok")));
+  configure(2);
+  const answers = [];
+  for (let i = 0; i < 3; i += 1) answers.push(await proxied(`http://127.0.0.1:${port}/`));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+  expect(answers[2]?.text).toMatch(/"message":"Subrequest limit: more than 2 .* Settings\."/);
+  expect(await raw(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\n\r\n`)).toMatch(/^HTTP\/1\.1 429 /);
+  expect(notices).toEqual(Array(2).fill(expect.stringMatching(/^Subrequest limit: .* Settings\.$/)));
+  calls.begun = 2;
+  expect((await proxied(`http://127.0.0.1:${port}/`)).status).toBe(200);
 });

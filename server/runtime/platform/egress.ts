@@ -1,9 +1,10 @@
 import { chmod, chown } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
+import type { OutSocket } from "#server/runtime/sandbox/sandbox.ts";
 import type { Log } from "#server/std/log.ts";
 import { EgressBudget, EXCHANGE_MS_MAX, type EgressTotals, type Exchange } from "./egress-budget.ts";
-import { passFetch } from "./egress-fetch.ts";
+import { passFetch, refuseFetch } from "./egress-fetch.ts";
 import type { EgressRules } from "./egress-rules.ts";
 import { passTcp, passWebSocket, refuseSocket } from "./egress-tunnel.ts";
 
@@ -22,13 +23,15 @@ export type Passing = { rules: EgressRules; log: Log; exchange: Exchange };
  * TCP connection as a CONNECT; the platform resolves the name once, refuses what is not public, connects to that very
  * address, and does the TLS of fetches. Redirects are followed inside workerd, so each hop comes here again.
  */
-export function egressHost(options: EgressOptions): (path: string) => Promise<{ close(): Promise<void> }> {
+export function egressHost(options: EgressOptions): (path: string) => Promise<OutSocket> {
   return async (path) => {
-    const server = egressServer(options);
+    const budget = new EgressBudget(options.totals);
+    const server = egressServer(options, budget);
     await listen(server, path);
     if (options.uid !== undefined) await chown(path, options.uid, options.uid);
     await chmod(path, 0o600);
     return {
+      configure: (limits, calls, notice) => budget.configure(limits.subRequestsMax, calls, notice),
       close: () =>
         new Promise((resolve) => {
           server.close(() => resolve());
@@ -39,8 +42,7 @@ export function egressHost(options: EgressOptions): (path: string) => Promise<{ 
 }
 
 /** The server of one instance, with a budget of its own. */
-export function egressServer({ rules, log, totals }: Omit<EgressOptions, "uid">): Server {
-  const budget = new EgressBudget(totals);
+export function egressServer({ rules, log }: Pick<EgressOptions, "rules" | "log">, budget: EgressBudget): Server {
   const server = createServer({
     requireHostHeader: false,
     requestTimeout: EXCHANGE_MS_MAX,
@@ -51,11 +53,11 @@ export function egressServer({ rules, log, totals }: Omit<EgressOptions, "uid">)
   const tunnels = new Set<Duplex>();
   const withPlace = async (
     socket: Duplex,
-    busy: () => void,
+    refuse: (message: string) => void,
     pass: (passing: Passing) => Promise<void>,
   ): Promise<void> => {
     const exchange = await budget.take();
-    if (!exchange) return busy();
+    if (exchange.kind === "refused") return refuse(exchange.message);
     if (socket.destroyed) return exchange.end();
     try {
       await pass({ rules, log, exchange });
@@ -67,8 +69,8 @@ export function egressServer({ rules, log, totals }: Omit<EgressOptions, "uid">)
     }
   };
   server.on("request", (req, res) => {
-    const busy = (): void => void res.writeHead(429, { "retry-after": "1", "content-length": 0 }).end();
-    void withPlace(req.socket, busy, (passing) => passFetch(passing, req, res));
+    const refuse = (message: string): void => refuseFetch(res, 429, message);
+    void withPlace(req.socket, refuse, (passing) => passFetch(passing, req, res));
   });
   const tunnel = (pass: (passing: Passing, req: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>) => {
     return (req: IncomingMessage, socket: Duplex, head: Buffer): void => {

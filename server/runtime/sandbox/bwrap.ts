@@ -10,7 +10,7 @@ import type { Group, GroupHost } from "./cgroups.ts";
 import { readLines } from "./lines.ts";
 import { listenOnSocket } from "./listen-socket.ts";
 import type { ResourceBounds } from "./rlimits.ts";
-import { memoryBytesBound, type Exit, type Sandbox, type SandboxHost } from "./sandbox.ts";
+import { memoryBytesBound, type Exit, type OutSocket, type Sandbox, type SandboxHost } from "./sandbox.ts";
 import { encodeWorkerConfig, OUT_SOCKET, SOCKET_NAME } from "./worker-config.ts";
 
 /** Descriptors of the child, by number. */
@@ -34,7 +34,7 @@ export type BwrapOptions = {
   groups: GroupHost;
   bounds: ResourceBounds;
   /** Opens the platform's end of a sandbox's out socket before the sandbox starts. */
-  openOutSocket(path: string): Promise<{ close(): Promise<void> }>;
+  openOutSocket(path: string): Promise<OutSocket>;
 };
 
 /** Starts workerd in namespaces of its own by bubblewrap: no network, a read-only root, two unix sockets. */
@@ -79,6 +79,7 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
     pid,
     inSocketPath,
     outSocketPath,
+    out,
     output: [readable(child, 1), readable(child, 2)],
     listening,
     exited,

@@ -17,6 +17,16 @@ export function memoryBytesBound({ memoryMbMax }: FunctionLimits): number {
   return (memoryMbMax + RUNTIME_MB) * MB;
 }
 
+/** How many calls an instance has ever begun (in 32 bits), and how many are being worked on, work after answers included. */
+export type CallCounts = { readonly begun: number; readonly shares: number };
+
+/** The platform's end of a sandbox's out socket: what leaves the function. */
+export type OutSocket = {
+  /** The sandbox has a function now: how much may leave it for the calls that it gets, and how its owner is told when that is too much. */
+  configure(limits: FunctionLimits, calls: CallCounts, notice: (message: string) => void): void;
+  close(): Promise<void>;
+};
+
 /** One sandboxed process of the function runtime, not yet given a function. */
 export interface Sandbox {
   /** As the host numbers it, for the CPU clock and for signals. */
@@ -25,6 +35,7 @@ export interface Sandbox {
   readonly inSocketPath: string;
   /** Where what leaves the function arrives: the platform listens here, and only this sandbox can connect. */
   readonly outSocketPath: string;
+  readonly out: Omit<OutSocket, "close">;
   /** Everything that the process prints. Must be read, or it blocks. */
   readonly output: readonly Readable[];
   /** Resolves when the function accepts requests, or when the process ended before it did. */

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "function" ADD COLUMN     "limits" JSONB;
