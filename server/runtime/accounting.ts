@@ -66,6 +66,10 @@ export class Accounting {
       journal: this.journal,
       onLine: ({ organizationId, functionId, versionId }, line) =>
         this.logs.add({ ...line, organizationId, functionId, versionId }),
+      leaseOf: (organizationId) => ({
+        account: this.leases.account(organizationId),
+        ensure: (least) => this.leases.ensure(organizationId, least),
+      }),
     };
   }
 

@@ -1,5 +1,13 @@
 /** Why an instance was ended by the platform, where it was. */
-export type EndReason = "cpu_limit" | "memory_limit" | "idle" | "replaced" | "shutdown" | "failed_start" | "no_room";
+export type EndReason =
+  | "cpu_limit"
+  | "memory_limit"
+  | "idle"
+  | "replaced"
+  | "shutdown"
+  | "failed_start"
+  | "no_room"
+  | "spend_cap";
 
 export type Failure = {
   outcome: "cpu_limit" | "memory_limit" | "function_crashed" | "platform_failed";
@@ -29,6 +37,12 @@ export function describeEnd(reason: EndReason | undefined, lastWords: string, ha
     case "shutdown":
     case "no_room":
       return { outcome: "platform_failed", message: "The instance was stopped by the platform. Try again." };
+    case "spend_cap":
+      return {
+        outcome: "platform_failed",
+        message:
+          "The instance was stopped: the organization's budget has nothing left for what it does beside its calls.",
+      };
     case "failed_start":
       return lastWords.includes(OUT_OF_HEAP)
         ? outOfMemory

@@ -6,6 +6,8 @@ import { expect, test } from "vitest";
 import { defaultLimits } from "#server/contract/limits.ts";
 import { Journal } from "#server/runtime/meter/journal.ts";
 import { CONTROL_MARK } from "#server/runtime/sandbox/guest.ts";
+import { LeaseAccount } from "#server/runtime/meter/lease-account.ts";
+import type { OwnLease } from "#server/runtime/meter/own-use.ts";
 import type { Sandbox } from "#server/runtime/sandbox/sandbox.ts";
 import { eventually } from "#server/runtime/test-runtime.ts";
 import { createLog } from "#server/std/log.ts";
@@ -16,7 +18,7 @@ test("a tenant that claims waits without end is heard for a bounded number, so t
   const journal = new Journal({ dir: join(dir, "1"), first: 1, stride: 1 }, createLog("test", "silent"));
   const printed = new PassThrough();
   const sandbox = sandboxThatPrints(printed);
-  const instance = new Instance(spec, sandbox, { journal, onLine: () => undefined });
+  const instance = new Instance(spec, sandbox, { journal, onLine: () => undefined, leaseOf });
   for (let id = 0; id < 5_000; id += 1) printed.write(said(`wait ${requestId(id)}`));
   printed.write(said(`wait ${requestId(5_000)}`));
   const inFlight = await eventually(
@@ -41,12 +43,21 @@ test("a process that the kernel ended for its memory is told as memory_limit, an
   for (const isOutOfMemory of [true, false]) {
     const exited = Promise.resolve({ code: 137, signal: null, isOutOfMemory });
     const sandbox = { ...sandboxThatPrints(new PassThrough()), exited };
-    const { outcome } = await new Instance(spec, sandbox, { journal, onLine: () => undefined }).failureWithin(100);
+    const { outcome } = await new Instance(spec, sandbox, { journal, onLine: () => undefined, leaseOf }).failureWithin(
+      100,
+    );
     expect(outcome).toBe(isOutOfMemory ? "memory_limit" : "function_crashed");
   }
   await journal.close();
   await rm(dir, { recursive: true });
 });
+
+/** A lease that has plenty. */
+const leaseOf = (): OwnLease => {
+  const account = new LeaseAccount(LeaseAccount.newMemory());
+  account.add({ requests: 1e6, cpuNs: 1e15, egressBytes: 1e12 });
+  return { account, ensure: async () => ({ kind: "granted" }) };
+};
 
 const spec = {
   versionId: "ver_1",

@@ -4,6 +4,7 @@ import { splitBackground } from "#server/runtime/meter/background.ts";
 import { callKey, CpuAccount } from "#server/runtime/meter/cpu-account.ts";
 import { readCpuNs } from "#server/runtime/meter/cpu-clock.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
+import { OwnUse, type OwnLease } from "#server/runtime/meter/own-use.ts";
 import type { Sandbox } from "#server/runtime/sandbox/sandbox.ts";
 import { newId } from "#server/std/id.ts";
 import { describeEnd, type EndReason, type Failure } from "./failure.ts";
@@ -13,7 +14,12 @@ const WAIT_UNTIL_MS_MAX = 30_000;
 /** Code outside of handlers may take this long. */
 export const START_MS_MAX = 10_000;
 
-export type InstanceParts = { journal: Journal; onLine(spec: VersionSpec, line: PrintedLine): void };
+export type InstanceParts = {
+  journal: Journal;
+  onLine(spec: VersionSpec, line: PrintedLine): void;
+  /** The lease of the organization, out of which comes what the instance uses outside of its calls. */
+  leaseOf(organizationId: string): OwnLease;
+};
 
 /**
  * One sandboxed process of one version, as the supervisor of instances has it: when it starts and ends, what it prints,
@@ -28,7 +34,9 @@ export class Instance {
   readonly #startedAtMs = Date.now();
   readonly #after = new Map<string, NodeJS.Timeout>();
   readonly #output: Output;
-  #reported = { unbilledNs: 0, backgroundNs: 0 };
+  readonly #ownUse: OwnUse;
+  #reported = { unbilledNs: 0, backgroundNs: 0, sentBytes: 0 };
+  #sentBytes = 0;
   #endReason: EndReason | undefined;
   #replacedAtMs: number | undefined;
   #idleSinceMs: number | undefined;
@@ -40,6 +48,7 @@ export class Instance {
     this.spec = spec;
     this.sandbox = sandbox;
     this.#parts = parts;
+    this.#ownUse = new OwnUse(parts.leaseOf(spec.organizationId));
     this.account = new CpuAccount(CpuAccount.memoryFor(spec.limits.concurrencyPerInstanceMax), () =>
       readCpuNs(sandbox.pid),
     );
@@ -56,7 +65,12 @@ export class Instance {
       this.account.listens();
     });
     void sandbox.exited.then(() => this.#ended());
-    sandbox.out.configure(spec.limits, this.account, (message) => this.#output.notice(message));
+    sandbox.out.configure(spec.limits, {
+      calls: this.account,
+      notice: (message) => this.#output.notice(message),
+      send: (bytes) => this.#send(bytes),
+    });
+    this.coverOwnUse(0);
     sandbox.configure(spec);
   }
 
@@ -128,13 +142,39 @@ export class Instance {
     return this.#output.lastWords();
   }
 
-  /** Writes what start-up and idle have used since the last call into the journal. */
+  /** Sees to it that what it uses outside of calls stays reserved; `aftersNs` of it is work after answers that goes on. */
+  coverOwnUse(aftersNs: number): void {
+    const { backgroundNs, sentBytes } = this.#background();
+    const cpuNs = backgroundNs - this.#reported.backgroundNs + aftersNs;
+    this.#ownUse.cover({ cpuNs, egressBytes: sentBytes - this.#reported.sentBytes }, (reason) => {
+      this.#output.notice(reason);
+      void this.end("spend_cap");
+    });
+  }
+
+  /** Writes what start-up and idle have used and what was sent out since the last call into the journal. */
   reportBackground(): void {
-    const now = splitBackground(this.account.settle(), (Date.now() - this.#startedAtMs) / 1000);
+    const now = this.#background();
     const before = this.#reported;
     this.#reported = now;
-    this.#record("unbilled", now.unbilledNs - before.unbilledNs, null, "free background");
-    this.#record("background", now.backgroundNs - before.backgroundNs, null, "background");
+    this.#record("unbilled", { cpuNs: now.unbilledNs - before.unbilledNs }, null, "free background");
+    const used = { cpuNs: now.backgroundNs - before.backgroundNs, egressBytes: now.sentBytes - before.sentBytes };
+    this.#charge("background", used, null);
+  }
+
+  #background(): { unbilledNs: number; backgroundNs: number; sentBytes: number } {
+    const cpu = splitBackground(this.account.settle(), (Date.now() - this.#startedAtMs) / 1000);
+    return { ...cpu, sentBytes: this.#sentBytes };
+  }
+
+  /** Whether these bytes may leave the instance; those that may not are not sent. */
+  #send(bytes: number): boolean {
+    if (!this.#ownUse.maySend(this.#sentBytes + bytes - this.#reported.sentBytes)) {
+      this.#output.notice("The organization's budget has no egress left, so what the function sends out is cut.");
+      return false;
+    }
+    this.#sentBytes += bytes;
+    return true;
   }
 
   #beginAfter(requestId: string): void {
@@ -157,7 +197,8 @@ export class Instance {
   #endAfter(requestId: string): void {
     clearTimeout(this.#after.get(requestId));
     if (!this.#after.delete(requestId)) return;
-    this.#record("after", this.account.endAfter(callKey(requestId)) ?? 0, requestId, "ok");
+    const cpuNs = this.account.endAfter(callKey(requestId)) ?? 0;
+    this.#charge("after", { cpuNs, egressBytes: 0 }, requestId);
   }
 
   #ended(): void {
@@ -165,10 +206,23 @@ export class Instance {
     this.hasExited = true;
     for (const requestId of this.#after.keys()) this.#endAfter(requestId);
     this.reportBackground();
+    this.#ownUse.release();
   }
 
-  #record(kind: "after" | "background" | "unbilled", cpuNs: number, requestId: string | null, outcome: string): void {
-    if (cpuNs <= 0) return;
+  /** What was used beyond what could be reserved is the platform's. */
+  #charge(kind: "after" | "background", used: { cpuNs: number; egressBytes: number }, requestId: string | null): void {
+    const charged = this.#ownUse.charge(used);
+    this.#record(kind, charged, requestId, kind === "after" ? "ok" : "background");
+    this.#record("unbilled", { cpuNs: used.cpuNs - charged.cpuNs }, requestId, "beyond the budget");
+  }
+
+  #record(
+    kind: "after" | "background" | "unbilled",
+    { cpuNs, egressBytes = 0 }: { cpuNs: number; egressBytes?: number },
+    requestId: string | null,
+    outcome: string,
+  ): void {
+    if (cpuNs <= 0 && egressBytes <= 0) return;
     const { organizationId, functionId, versionId } = this.spec;
     const { journal } = this.#parts;
     journal.append({
@@ -180,6 +234,7 @@ export class Instance {
       requestId,
       atMs: Date.now(),
       cpuNs,
+      egressBytes,
       outcome,
     });
   }

@@ -6,6 +6,7 @@ import type { Instance } from "./instance.ts";
 
 const WATCH_EVERY_MS = 20;
 const MEMORY_EVERY_TICKS = 3;
+const IDLE_EVERY_TICKS = 5;
 const PAGE_BYTES = 4096;
 
 /**
@@ -17,7 +18,9 @@ export function watchLimits(fleet: Fleet, log: Log): { stop(): void } {
   const timer = setInterval(() => {
     tick += 1;
     for (const instance of fleet.instances()) {
-      if (instance.isEnding || instance.isIdle) continue;
+      if (instance.isEnding) continue;
+      // What is idle has had a quantum reserved since it began, and is looked at now and then.
+      if (instance.isIdle && tick % IDLE_EVERY_TICKS !== 0) continue;
       const broken = cpuIsOver(instance)
         ? "cpu_limit"
         : tick % MEMORY_EVERY_TICKS === 0 && memoryIsOver(instance)
@@ -35,7 +38,9 @@ export function watchLimits(fleet: Fleet, log: Log): { stop(): void } {
 }
 
 function cpuIsOver(instance: Instance): boolean {
-  return instance.account.largestNs() > instance.spec.limits.cpuMsMax * 1_000_000;
+  const { largestNs, aftersNs } = instance.account.look();
+  instance.coverOwnUse(aftersNs);
+  return largestNs > instance.spec.limits.cpuMsMax * 1_000_000;
 }
 
 function memoryIsOver(instance: Instance): boolean {

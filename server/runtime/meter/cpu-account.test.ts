@@ -112,7 +112,7 @@ test("attributed + start-up + idle is the clock's total, in whatever order calls
         } else if (action === "beginAfter") cpu.beginAfter(key(id));
         else if (action === "endAfter") attributedNs += cpu.endAfter(key(id)) ?? 0;
         else if (action === "listens") cpu.listens();
-        else cpu.largestNs();
+        else cpu.look();
       }
       for (const { place } of open) attributedNs += cpu.leave(place);
       for (let id = 1; id <= lastId + 1; id += 1) attributedNs += cpu.endAfter(key(id)) ?? 0;

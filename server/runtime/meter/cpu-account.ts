@@ -137,16 +137,19 @@ export class CpuAccount {
     }
   }
 
-  /** The largest share that is open now: what a limit is held against. */
-  largestNs(): number {
+  /** The largest share that is open now, which a limit is held against, and what is open of work after answers. */
+  look(): { largestNs: number; aftersNs: number } {
     this.#mutex.lock();
     try {
       this.#settle();
       let largestNs = 0;
+      let aftersNs = 0;
       for (let place = 0; place < this.#words[Word.placesUsed]!; place += 1) {
-        if (this.#states[place] !== State.free) largestNs = Math.max(largestNs, this.#used(place));
+        if (this.#states[place] === State.free) continue;
+        largestNs = Math.max(largestNs, this.#used(place));
+        if (this.#states[place] === State.after) aftersNs += this.#used(place);
       }
-      return largestNs;
+      return { largestNs, aftersNs };
     } finally {
       this.#mutex.unlock();
     }

@@ -29,7 +29,7 @@ export const journalRecord = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("start"), seq: count }),
   z.object({ kind: z.literal("checkpoint"), seq: count, ...call }),
   z.object({ kind: z.literal("end"), seq: count, ...call, status: count, outcome: requestOutcome }),
-  /** CPU outside of any answer: waitUntil work, start-up and idle. */
+  /** CPU outside of any answer (waitUntil work, start-up and idle), and bytes that an instance sent out. */
   z.object({
     kind: z.enum(["after", "background", "unbilled"]),
     seq: count,
@@ -37,10 +37,11 @@ export const journalRecord = z.discriminatedUnion("kind", [
     requestId: z.string().nullable(),
     atMs: count,
     cpuNs: count,
+    egressBytes: count.default(0),
     outcome: z.string(),
   }),
 ]);
-export type JournalRecord = z.infer<typeof journalRecord>;
+export type JournalRecord = z.input<typeof journalRecord>;
 
 /** One line: CRC-32 of the text in eight hex digits, a blank, the record as JSON. */
 export function encodeRecord(record: JournalRecord): string {

@@ -35,7 +35,7 @@ export function factOf(epoch: bigint, record: JournalRecord): UsageFact | undefi
         wallUs: 0,
         cpuNs: record.cpuNs,
         ingressBytes: 0,
-        egressBytes: 0,
+        egressBytes: record.egressBytes ?? 0,
         coldStart: false,
       };
   }

@@ -1,5 +1,5 @@
 import { limitWords } from "#server/contract/limit-words.ts";
-import type { CallCounts } from "#server/runtime/sandbox/sandbox.ts";
+import type { OutOwner } from "#server/runtime/sandbox/sandbox.ts";
 import { SubRequests } from "./sub-requests.ts";
 
 /** Exchanges (requests, WebSockets, TCP connections) of one instance at once, and how many more may wait for their turn. */
@@ -19,7 +19,7 @@ export class EgressBudget {
   readonly #totals: EgressTotals;
   #subRequests: SubRequests | undefined;
   #subRequestsMax = 0;
-  #notice: (message: string) => void = () => undefined;
+  #owner: OutOwner | undefined;
   #running = 0;
   readonly #waiting: { enter(): void; giveUp: NodeJS.Timeout }[] = [];
   sentBytes = 0;
@@ -33,11 +33,11 @@ export class EgressBudget {
     return this.#running;
   }
 
-  /** Before it, nothing may leave. `notice` tells the function's owner, who is told the same at most every 10 s. */
-  configure(subRequestsMax: number, calls: CallCounts, notice: (message: string) => void): void {
+  /** Before it, nothing may leave. */
+  configure(subRequestsMax: number, owner: OutOwner): void {
     this.#subRequestsMax = subRequestsMax;
-    this.#subRequests = new SubRequests(subRequestsMax, calls);
-    this.#notice = notice;
+    this.#subRequests = new SubRequests(subRequestsMax, owner.calls);
+    this.#owner = owner;
   }
 
   /** A place for one exchange, at once or when one is free; refused when the function's calls bring no more, or too many wait. */
@@ -52,6 +52,7 @@ export class EgressBudget {
     return {
       kind: "exchange",
       sent: (length) => {
+        if (!this.#owner?.send(length)) return false;
         this.sentBytes += length;
         this.#totals.sentBytes += length;
         return count(length);
@@ -71,7 +72,7 @@ export class EgressBudget {
 
   #refuse(message: string): Refusal {
     this.#totals.refused += 1;
-    this.#notice(message);
+    this.#owner?.notice(message);
     return { kind: "refused", message };
   }
 
@@ -103,7 +104,7 @@ export type Refusal = { kind: "refused"; message: string };
 
 export type Exchange = {
   kind: "exchange";
-  /** Counts bytes; false once the exchange has had all that it may. */
+  /** Counts bytes; false, and they must not pass, once the exchange or the organization has had all that it may. */
   sent: (length: number) => boolean;
   received: (length: number) => boolean;
   end: () => void;

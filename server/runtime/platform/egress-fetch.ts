@@ -55,7 +55,7 @@ export async function passFetch(
     }
   });
   req.on("data", (chunk: Buffer) => {
-    if (!exchange.sent(chunk.length)) outgoing.destroy(new Error("it sent more than one exchange may"));
+    if (!exchange.sent(chunk.length)) outgoing.destroy(new Error("it sent more than it may"));
   });
   req.pipe(outgoing);
 }

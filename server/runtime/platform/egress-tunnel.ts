@@ -79,7 +79,7 @@ function join({ near, far, nearHead, farHead }: Ends, exchange: Passing["exchang
   far.on("error", cut);
   near.on("close", () => far.destroy());
   far.on("close", () => near.destroy());
-  exchange.sent(nearHead.length);
+  if (!exchange.sent(nearHead.length)) return cut();
   exchange.received(farHead.length);
   if (farHead.length > 0) near.write(farHead);
   if (nearHead.length > 0) far.write(nearHead);

@@ -37,11 +37,18 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+/** What the organization's budget lets the instance send. */
+let sendableBytes = Number.MAX_SAFE_INTEGER;
+
 /** A call is in flight, and brings so many. */
 const calls = { begun: 0, shares: 1 };
 function configure(subRequestsMax: number): void {
   calls.begun = 1;
-  budget.configure(subRequestsMax, calls, (message) => void notices.push(message));
+  budget.configure(subRequestsMax, {
+    calls,
+    notice: (message) => void notices.push(message),
+    send: (bytes) => (sendableBytes -= bytes) >= 0,
+  });
 }
 
 async function loopback(server: Server): Promise<number> {

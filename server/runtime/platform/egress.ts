@@ -31,7 +31,7 @@ export function egressHost(options: EgressOptions): (path: string) => Promise<Ou
     if (options.uid !== undefined) await chown(path, options.uid, options.uid);
     await chmod(path, 0o600);
     return {
-      configure: (limits, calls, notice) => budget.configure(limits.subRequestsMax, calls, notice),
+      configure: (limits, owner) => budget.configure(limits.subRequestsMax, owner),
       close: () =>
         new Promise((resolve) => {
           server.close(() => resolve());

@@ -20,10 +20,19 @@ export function memoryBytesBound({ memoryMbMax }: FunctionLimits): number {
 /** How many calls an instance has ever begun (in 32 bits), and how many are being worked on, work after answers included. */
 export type CallCounts = { readonly begun: number; readonly shares: number };
 
+/** Whose function a sandbox has, as the platform's end of its out socket knows it. */
+export type OutOwner = {
+  readonly calls: CallCounts;
+  /** Tells the function's owner, who is told the same at most every 10 s. */
+  notice(message: string): void;
+  /** Whether so many more bytes may leave, which are then counted. */
+  send(bytes: number): boolean;
+};
+
 /** The platform's end of a sandbox's out socket: what leaves the function. */
 export type OutSocket = {
-  /** The sandbox has a function now: how much may leave it for the calls that it gets, and how its owner is told when that is too much. */
-  configure(limits: FunctionLimits, calls: CallCounts, notice: (message: string) => void): void;
+  /** The sandbox has a function now. */
+  configure(limits: FunctionLimits, owner: OutOwner): void;
   close(): Promise<void>;
 };
 
