@@ -10,14 +10,16 @@ const echo = `export default { fetch() {
   return new Response(null, { status: 101, webSocket: client });
 } };`;
 
-test("a second runtime takes over the port while calls come in on new connections: none is refused or broken, and each is in the ledger once", async () => {
+test("a second runtime takes over the port while calls come in on new and on kept connections: none is refused or broken, and each is in the ledger once", async () => {
   await using runtime = await testRuntime({ GATEWAY_THREADS: "2" });
   const { host } = await runtime.deploy("hello", hello);
   const over = new AbortController();
   const answers: string[] = [];
-  const callers = Array.from({ length: 12 }, async () => {
+  // Half of them on a new connection each time, and half on those that they keep.
+  const callers = Array.from({ length: 12 }, async (_, at) => {
     while (!over.signal.aborted) {
-      const answer = await callFunction(runtime, host, { headers: { connection: "close" } });
+      const headers = at % 2 === 0 ? { connection: "close" } : {};
+      const answer = await callFunction(runtime, host, { headers });
       answers.push(`${answer.status} ${answer.text}`);
     }
   });

@@ -27,6 +27,8 @@ export type GatewayParts = {
   journal: Journal;
   notices: LimitNotices;
   functionsDomain: string;
+  /** Once it is true, each answer is the last on its connection, so that callers go to a successor. */
+  stopping: { isStopping: boolean };
   log: Log;
 };
 
@@ -68,6 +70,7 @@ export function createGateway(parts: GatewayParts): Server {
 async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const requestId = newId("request");
   drainAfterAnswer(req, res);
+  if (parts.stopping.isStopping) res.shouldKeepAlive = false;
   const refuse = (answer: PlatformAnswer): void => void sendAnswer(res, requestId, answer);
   const resolving = resolve(parts, addressOf(req, parts.functionsDomain));
   const resolved = resolving instanceof Promise ? await resolving : resolving;

@@ -22,7 +22,9 @@ const data = threadData.parse(workerData);
 const log = createLog("gateway", data.logLevel);
 const journal = new Journal(data.journal, log);
 const desk = new Desk(port);
+const stopping = { isStopping: false };
 const server = createGateway({
+  stopping,
   desk,
   journal,
   notices: new LimitNotices(desk),
@@ -55,6 +57,7 @@ async function listen(server: Server, { port, address }: ThreadData): Promise<vo
 
 /** No new connections; those with a request in flight may finish it, within a bound. */
 async function drain(timeMsMax: number): Promise<void> {
+  stopping.isStopping = true;
   await steerToSuccessor(server, data);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
