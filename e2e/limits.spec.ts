@@ -47,7 +47,7 @@ test("each limit is shown with its default, what the plan allows, and what happe
   const limits = page.getByRole("region", { name: "Limits" });
   for (const name of [
     "CPU time of a request",
-    "Time of a request",
+    "Wall time of a request",
     "Memory of an instance",
     "Body of a request",
     "Requests at once in an instance",

@@ -21,7 +21,7 @@ export const limitWords: Record<LimitName, LimitWords> = {
     whenReached: "The process is ended and replaced, and the caller gets 502 cpu_limit.",
   },
   wallMsMax: {
-    title: "Time of a request",
+    title: "Wall time of a request",
     unit: "ms",
     per: 1,
     whenReached: "A request whose answer is not over by then is cut off: 504 time_limit where none has begun.",

@@ -38,7 +38,7 @@ test("a loop is ended within its CPU limit and a bound, its caller is told, what
   // The limit is held by CPU time, so that a busy machine does not change this.
   expect(Number(row?.cpuNs)).toBeLessThan(300e6);
   const [line] = await lines(runtime, "more CPU time than its limit allows");
-  expect(line?.message).toContain("raise the limit");
+  expect(line?.message).toContain('raise "CPU time of a request" in its settings');
 });
 
 test("calls that share an instance with a loop and may be repeated are answered by another; a POST is told clearly", async () => {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Transform, type Readable } from "node:stream";
 import type { Dispatcher } from "undici";
+import { limitInWords, limitWords } from "#server/contract/limit-words.ts";
 import type { RequestOutcome } from "#server/contract/usage.ts";
 import type { Failure } from "#server/runtime/instances/failure.ts";
 import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
@@ -170,7 +171,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       case "time_limit":
         return this.#fail(
           "time_limit",
-          `The function did not answer within its limit of ${this.#call.version.limits.wallMsMax / 1000} s. Answer sooner, or raise "Wall time" in its settings.`,
+          `The function did not answer within its limit of ${this.#call.version.limits.wallMsMax / 1000} s. Answer sooner, or raise "${limitWords.wallMsMax.title}" in its settings.`,
         );
       case "client_gone":
         return this.#close("client_gone", 499);
@@ -315,7 +316,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 export function tooLargeMessage(bytesMax: number): string {
-  return `The request's body is larger than ${bytesMax} bytes. Send less at once, or raise "Request body" in the function's settings.`;
+  return `The request's body is larger than ${limitInWords("requestBodyBytesMax", bytesMax)}. Send less at once, or raise "${limitWords.requestBodyBytesMax.title}" in the function's settings.`;
 }
 
 const nothingToControl: Dispatcher.DispatchController = {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { limitWords } from "#server/contract/limit-words.ts";
 import { callKey } from "#server/runtime/meter/cpu-account.ts";
 import type { LeaseOutcome } from "#server/runtime/meter/lease-book.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
@@ -187,7 +188,7 @@ const unaccountable: PlatformAnswer = {
 function tooFast({ limits }: ServedVersion): PlatformAnswer {
   return {
     code: "rate_limited",
-    message: `The function takes ${limits.requestsPerSecondMax} requests a second. Call it less often, or raise "Requests a second" in its settings.`,
+    message: `The function takes ${limits.requestsPerSecondMax} requests a second. Call it less often, or raise "${limitWords.requestsPerSecondMax.title}" in its settings.`,
   };
 }
 
@@ -196,7 +197,7 @@ function answerFor(refusal: Refusal, { limits }: ServedVersion): PlatformAnswer 
     case "too_many_concurrent":
       return {
         code: "too_many_concurrent",
-        message: `All ${limits.instancesMax * limits.concurrencyPerInstanceMax} places of the function are taken (${limits.instancesMax} instances). Try again shortly, or raise its limits in its settings.`,
+        message: `All ${limits.instancesMax * limits.concurrencyPerInstanceMax} places of the function are taken (${limits.instancesMax} instances). Try again shortly, or raise "${limitWords.instancesMax.title}" in its settings.`,
       };
     case "overloaded":
       return { code: "overloaded", message: "This node has no room for another instance. Try again shortly." };

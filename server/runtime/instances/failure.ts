@@ -1,3 +1,5 @@
+import { limitWords } from "#server/contract/limit-words.ts";
+
 /** Why an instance was ended by the platform, where it was. */
 export type EndReason =
   | "cpu_limit"
@@ -18,8 +20,7 @@ const OUT_OF_HEAP = "JavaScript heap out of memory";
 
 const outOfMemory: Failure = {
   outcome: "memory_limit",
-  message:
-    "The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise the limit.",
+  message: `The function used more memory than its limit allows. Keep less at once, stream large bodies, or raise "${limitWords.memoryMbMax.title}" in its settings.`,
 };
 
 /** What callers are told whose instance is gone. `lastWords` is what it printed at its end. */
@@ -28,7 +29,7 @@ export function describeEnd(reason: EndReason | undefined, lastWords: string, ha
     case "cpu_limit":
       return {
         outcome: "cpu_limit",
-        message: "The function used more CPU time than its limit allows. Do less in one request, or raise the limit.",
+        message: `The function used more CPU time than its limit allows. Do less in one request, or raise "${limitWords.cpuMsMax.title}" in its settings.`,
       };
     case "memory_limit":
       return outOfMemory;
