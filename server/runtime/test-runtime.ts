@@ -48,8 +48,9 @@ export type TestRuntime = AsyncDisposable & {
 
 export type DeployedFunction = { host: string; functionId: string; versionId: string; organizationId: string };
 
-export async function testRuntime(env: Record<string, string> = {}): Promise<TestRuntime> {
-  const database = await testDatabase();
+/** With a database of another's, it is one more node of the same installation. */
+export async function testRuntime(env: Record<string, string> = {}, shared?: TestDatabase): Promise<TestRuntime> {
+  const database = shared ?? (await testDatabase());
   const dataDir = await mkdtemp(join(tmpdir(), "sluice-runtime-"));
   await chmod(dataDir, 0o711); // sandboxes run as another account, and their sockets lie in it
   const [gatewayPort, internalPort] = await Promise.all([freePort(), freePort()]);
@@ -139,7 +140,7 @@ export async function testRuntime(env: Record<string, string> = {}): Promise<Tes
     },
     async [Symbol.asyncDispose]() {
       await kill("SIGTERM");
-      await database[Symbol.asyncDispose]();
+      if (!shared) await database[Symbol.asyncDispose]();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
@@ -214,9 +215,13 @@ async function deploy(
   return { host: `${name}--${organizationSlug}.localhost`, functionId, versionId, organizationId };
 }
 
-/** Asks again until the answer passes, 10 s at most. */
-export async function eventually<Value>(ask: () => Promise<Value>, passes: (value: Value) => boolean): Promise<Value> {
-  const deadline = Date.now() + 10_000;
+/** Asks again until the answer passes, 10 s at most unless told otherwise. */
+export async function eventually<Value>(
+  ask: () => Promise<Value>,
+  passes: (value: Value) => boolean,
+  timeMsMax = 10_000,
+): Promise<Value> {
+  const deadline = Date.now() + timeMsMax;
   for (;;) {
     const value = await ask();
     if (passes(value) || Date.now() > deadline) return value;
