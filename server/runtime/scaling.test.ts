@@ -57,6 +57,19 @@ test("with nothing to do a function goes back to zero instances, and comes back 
   expect((await callFunction(runtime, host)).text).toBe("here");
 });
 
+test("an instance that is called now and then, ever so briefly, does not count as idle", async () => {
+  await using runtime = await testRuntime({ INSTANCE_IDLE_MS: "1500" });
+  const { host } = await runtime.deploy(
+    "brief",
+    `const born = Math.random(); export default { fetch: () => new Response(String(born)) };`,
+  );
+  const born = (await callFunction(runtime, host)).text;
+  for (let call = 0; call < 14; call += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect((await callFunction(runtime, host)).text).toBe(born);
+  }
+});
+
 test("an endless loop takes nobody with it: another function goes on answering, and its own next call is served", async () => {
   await using runtime = await testRuntime();
   const looping = await runtime.deploy(

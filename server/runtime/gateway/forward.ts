@@ -125,7 +125,10 @@ class Forwarding implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#threw || this.#call.isOver) return;
     const isAllowed = this.#call.allowEgress(chunk.length);
-    if (isAllowed === true) return this.#pass(controller, chunk);
+    if (isAllowed === true) {
+      this.#pass(controller, chunk);
+      return;
+    }
     controller.pause();
     void this.#passWhenAllowed(controller, chunk, isAllowed);
   }
@@ -139,22 +142,27 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const mayPass = await isAllowed;
     if (this.#call.isOver) return;
     if (!mayPass) return this.#abort("spend_cap");
-    controller.resume();
-    this.#pass(controller, chunk);
+    // In this order: resuming brings the next chunk at once.
+    if (this.#pass(controller, chunk)) controller.resume();
   }
 
-  #pass(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  /** Gives a chunk to the caller; false when no more is to come for now. */
+  #pass(controller: Dispatcher.DispatchController, chunk: Buffer): boolean {
     const { res } = this.#exchange;
     this.#call.egressBytes += chunk.length;
     if (this.#bytesLeft !== undefined) {
       this.#bytesLeft -= chunk.length;
       // The last byte may only leave once the END is written.
-      if (this.#bytesLeft <= 0) return this.#finish(chunk);
+      if (this.#bytesLeft <= 0) {
+        this.#finish(chunk);
+        return true;
+      }
     }
     this.#hasSent = true;
-    if (res.write(chunk)) return;
+    if (res.write(chunk)) return true;
     controller.pause();
     res.once("drain", () => controller.resume());
+    return false;
   }
 
   onResponseEnd(): void {

@@ -76,13 +76,14 @@ function connectBoth(
   upstream: { socket: Duplex; head: Buffer },
 ): void {
   const boundary = new FrameBoundary();
-  const pass = (bytes: Buffer): void => {
+  /** False when no more is to come for now. */
+  const pass = (bytes: Buffer): boolean => {
     call.egressBytes += bytes.length;
     boundary.pass(bytes);
-    if (!socket.write(bytes)) {
-      upstream.socket.pause();
-      socket.once("drain", () => upstream.socket.resume());
-    }
+    if (socket.write(bytes)) return true;
+    upstream.socket.pause();
+    socket.once("drain", () => upstream.socket.resume());
+    return false;
   };
   const toCaller = (bytes: Buffer): void => {
     const isAllowed = call.allowEgress(bytes.length);
@@ -94,8 +95,7 @@ function connectBoth(
     void Promise.resolve(isAllowed).then((mayPass) => {
       if (call.isOver) return;
       if (mayPass) {
-        upstream.socket.resume();
-        pass(bytes);
+        if (pass(bytes)) upstream.socket.resume();
       } else {
         notices.refused(call.version, "spend_cap_reached", CUT_BY_CAP);
         socket.destroy();

@@ -39,7 +39,7 @@ export class Instance {
   #sentBytes = 0;
   #endReason: EndReason | undefined;
   #replacedAtMs: number | undefined;
-  #idleSinceMs: number | undefined;
+  #seen = { begun: 0, atMs: Date.now() };
   #isOutdated = false;
   hasExited = false;
   hasListened = false;
@@ -84,11 +84,11 @@ export class Instance {
     return this.account.shares === 0;
   }
 
-  /** For how long nothing has been going on, as far as was looked: called twice a second (fleet.ts). */
+  /** For how long nothing has been going on. To be called every so often (fleet.ts): calls that came and went between are seen by their number. */
   idleMs(nowMs: number): number {
-    if (!this.isIdle) this.#idleSinceMs = undefined;
-    else this.#idleSinceMs ??= nowMs;
-    return this.#idleSinceMs === undefined ? 0 : nowMs - this.#idleSinceMs;
+    const { begun } = this.account;
+    if (!this.isIdle || begun !== this.#seen.begun) this.#seen = { begun, atMs: nowMs };
+    return nowMs - this.#seen.atMs;
   }
 
   /** Since when another version serves in its place, and it only finishes what it has. */
