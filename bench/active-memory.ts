@@ -1,28 +1,41 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { DeployedFunction } from "./database.ts";
-import { helloBundle } from "./hello-function.ts";
 import { callOnce } from "./load.ts";
 import { megabytes, table, whole } from "./markdown.ts";
 import { atMost, type Findings, type Stage } from "./part.ts";
 import { median } from "./percentile.ts";
-import { startPlatform } from "./platform-under-test.ts";
+import { startPlatform, type Platform } from "./platform-under-test.ts";
 import { memoryOf, ownProcessesOf, sandboxesOf, type Memory, type Process } from "./process-tree.ts";
 
-const FUNCTIONS = 200;
+const ORGANIZATIONS = 20;
+const FUNCTIONS_EACH = 10;
+const FUNCTIONS = ORGANIZATIONS * FUNCTIONS_EACH;
 const ROUNDS = 5;
 /** Each is called so often before the first look: more than once, so that what is made lazily is there. */
 const CALLS_FIRST = 5;
 const CALLS_AT_ONCE = 4;
-const SETTLE_MS = 500;
+const SETTLE_MS = 1_000;
+/** How long a call is held, so that one of each function is under way when their memory is looked at. */
+const HOLD_MS = 6_000;
+
+const holdingBundle = `export default {
+  async fetch(request) {
+    if (new URL(request.url).pathname === "/hold") await new Promise((resolve) => setTimeout(resolve, ${HOLD_MS}));
+    return new Response("held\\n");
+  },
+};`;
 
 type Round = { workerds: Memory; watchers: Memory; gateway: Memory; sandboxes: number };
 
 /** What a function costs in memory while it is active, with 200 of them at once. */
 export async function memoryPart({ postgres, dir, say }: Stage): Promise<Findings> {
   await using database = await postgres.openDatabase();
-  const names = Array.from({ length: FUNCTIONS }, (_, i) => ({ name: `active-${i}`, bundle: helloBundle }));
-  const functions = await database.addFunctions(await database.addOrganization("bench"), names);
+  const functions: DeployedFunction[] = [];
+  for (let at = 0; at < ORGANIZATIONS; at += 1) {
+    const names = Array.from({ length: FUNCTIONS_EACH }, (_, i) => ({ name: `active-${i}`, bundle: holdingBundle }));
+    functions.push(...(await database.addFunctions(await database.addOrganization(`organization-${at}`), names)));
+  }
   // None may be stopped for being idle while the others are called.
   const env = { INSTANCE_IDLE_MS: "600000" };
   await using platform = await startPlatform(database, { dir: join(dir, "runtime"), env });
@@ -31,11 +44,7 @@ export async function memoryPart({ postgres, dir, say }: Stage): Promise<Finding
   const before = memoryOf(ownProcessesOf(platform.pid));
   for (let call = 0; call < CALLS_FIRST; call += 1) await callEach(functions, platform.gatewayPort);
   const rounds: Round[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    await callEach(functions, platform.gatewayPort);
-    await wait(SETTLE_MS);
-    rounds.push(look(platform.pid));
-  }
+  for (let round = 0; round < ROUNDS; round += 1) rounds.push(await lookWhileHeld(functions, platform));
   return findings(rounds, before);
 }
 
@@ -45,6 +54,22 @@ async function callEach(functions: readonly DeployedFunction[], port: number): P
     for (let next = left.pop(); next; next = left.pop()) await callOnce({ port }, next.host);
   };
   await Promise.all(Array.from({ length: CALLS_AT_ONCE }, caller));
+}
+
+/** Looks at a moment when every function has a call under way. */
+async function lookWhileHeld(functions: readonly DeployedFunction[], platform: Platform): Promise<Round> {
+  let answered = 0;
+  const calls = functions.map(async ({ host }) => {
+    await callOnce({ port: platform.gatewayPort }, host, "/hold");
+    answered += 1;
+  });
+  const all = Promise.all(calls);
+  all.catch(() => undefined); // awaited below
+  await wait(SETTLE_MS);
+  const round = look(platform.pid);
+  if (answered > 0) throw new Error("the machine is too busy: calls were over before all memory was looked at");
+  await all;
+  return round;
 }
 
 /** Sandboxes that wait in the warm pool hold less than those that work: of all, the largest are taken to be the functions'. */
@@ -94,7 +119,7 @@ function findings(rounds: readonly Round[], before: Memory): Findings {
             ],
           ),
           "",
-          `- smaps_rollup of ${FUNCTIONS} sandboxes, each called ${CALLS_FIRST + 1} times and more; medians of ${ROUNDS} looks, each after another call of all. There were ${whole(of(({ sandboxes }) => sandboxes))} sandboxes,` +
+          `- smaps_rollup of ${FUNCTIONS} sandboxes, each with a call under way and ${CALLS_FIRST} before it; medians of ${ROUNDS} looks. There were ${whole(of(({ sandboxes }) => sandboxes))} sandboxes,` +
             " those of the warm pool among them: the largest count as the functions'. Most of RSS is the program's file, mapped once for all",
         ],
       },

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { errnoOf } from "#server/std/fault.ts";
@@ -50,7 +51,7 @@ export async function startServer(options: ChildOptions, isReady: () => Promise<
     const isLate = performance.now() > deadline;
     if (isLate) killGroup(child);
     if (isLate || !alive.has(child))
-      throw new Error(`${options.command.join(" ")} did not start: ${said().slice(-SAID_CHARACTERS_MAX)}`);
+      throw new Error(`${short(options.command)} did not start: ${said().slice(-SAID_CHARACTERS_MAX)}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return disposable(child);
@@ -76,7 +77,7 @@ export function run(options: ChildOptions & { timeMsMax: number }): Run {
       if (code === 0) resolve(output());
       else
         reject(
-          new Error(`${options.command.join(" ")} ended with ${code ?? signal}: ${said().slice(-SAID_CHARACTERS_MAX)}`),
+          new Error(`${short(options.command)} ended with ${code ?? signal}: ${said().slice(-SAID_CHARACTERS_MAX)}`),
         );
     });
   });
@@ -109,10 +110,10 @@ async function whenReady(
   const { promise: failed, reject } = Promise.withResolvers<never>();
   child.once("error", reject);
   child.once("exit", (code, signal) =>
-    reject(new Error(`${command.join(" ")} ended with ${code ?? signal} before it was ready`)),
+    reject(new Error(`${short(command)} ended with ${code ?? signal} before it was ready`)),
   );
   const timer = setTimeout(() => {
-    reject(new Error(`${command.join(" ")} was not ready in ${START_MS_MAX / 1000} s`));
+    reject(new Error(`${short(command)} was not ready in ${START_MS_MAX / 1000} s`));
     killGroup(child);
   }, START_MS_MAX);
   try {
@@ -121,6 +122,15 @@ async function whenReady(
     clearTimeout(timer);
     failed.catch(() => undefined); // its end, later on, is no news
   }
+}
+
+/** "node run.ts", "npm install". */
+function short(command: ChildOptions["command"]): string {
+  return command
+    .filter((word) => !word.startsWith("-"))
+    .slice(0, 2)
+    .map((word) => basename(word))
+    .join(" ");
 }
 
 function disposable(child: ChildProcess): Child {

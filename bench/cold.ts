@@ -1,15 +1,18 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { medianShares, readCpu, sharesBetween, type CpuShare } from "./cpu-shares.ts";
 import { helloBundle } from "./hello-function.ts";
 import { callOnce } from "./load.ts";
-import { both, table, times } from "./markdown.ts";
+import { both, precise, table, times } from "./markdown.ts";
 import { atMost, type Findings, type Stage } from "./part.ts";
-import { spread, type Spread } from "./percentile.ts";
-import { startPlatform } from "./platform-under-test.ts";
+import { median, spread, type Spread } from "./percentile.ts";
+import { startPlatform, type Platform } from "./platform-under-test.ts";
 
 const COLD_FUNCTIONS = 100;
 /** Between cold starts the warm pool refills itself, as it does in life. */
 const PAUSE_MS = 150;
+const SETTLE_MS = 1_000;
+const SHOWN_US_MIN = 50;
 
 type Kind = "gateway" | "emptyPool" | "workerdText" | "workerdBinary";
 
@@ -21,27 +24,45 @@ export async function coldPart({ postgres, dir, bare, say }: Stage): Promise<Fin
   await using platform = await startPlatform(database, { dir: join(dir, "runtime") });
   await using emptyPool = await startPlatform(database, { dir: join(dir, "empty"), env: { WARM_POOL_SIZE: "0" } });
   const timesMs: Record<Kind, number[]> = { gateway: [], emptyPool: [], workerdText: [], workerdBinary: [] };
+  const costs = { gateway: [] as CpuShare[][], bareUs: [] as number[] };
   say("cold starts: gateway and bare workerd in turns");
-  await wait(PAUSE_MS * 5); // the first of the pool are ready, and the starts of the processes themselves are over
+  await wait(SETTLE_MS); // the first of the pool are ready, and the starts of the processes themselves are over
   for (const { host } of functions) {
-    timesMs.gateway.push((await callOnce({ port: platform.gatewayPort }, host)).firstByteMs);
+    const { firstByteMs, shares } = await startOnce(platform, host);
+    timesMs.gateway.push(firstByteMs);
+    costs.gateway.push(shares);
     await wait(PAUSE_MS);
-    timesMs.workerdText.push(await bare.spawnToFirstByteMs("text"));
+    timesMs.workerdText.push((await bare.start("text")).firstByteMs);
     await wait(PAUSE_MS / 3);
     timesMs.emptyPool.push((await callOnce({ port: emptyPool.gatewayPort }, host)).firstByteMs);
     await wait(PAUSE_MS / 3);
-    timesMs.workerdBinary.push(await bare.spawnToFirstByteMs("binary"));
+    const binary = await bare.start("binary");
+    timesMs.workerdBinary.push(binary.firstByteMs);
+    costs.bareUs.push(binary.cpuUs);
     await wait(PAUSE_MS / 3);
   }
-  return findings({
+  const spreads = {
     gateway: spread(timesMs.gateway),
     emptyPool: spread(timesMs.emptyPool),
     workerdText: spread(timesMs.workerdText),
     workerdBinary: spread(timesMs.workerdBinary),
-  });
+  };
+  return findings(spreads, { shares: medianShares(costs.gateway), bareUs: median(costs.bareUs) });
 }
 
-function findings(of: Record<Kind, Spread>): Findings {
+/** The time of a start, and the CPU that all who take part in it used by then. */
+async function startOnce(platform: Platform, host: string): Promise<{ firstByteMs: number; shares: CpuShare[] }> {
+  const before = readCpu(platform.pid, process.pid);
+  const { firstByteMs } = await callOnce({ port: platform.gatewayPort }, host);
+  const shares = sharesBetween(
+    before,
+    readCpu(platform.pid, process.pid),
+    "the sandbox that takes its place in the warm pool",
+  );
+  return { firstByteMs, shares };
+}
+
+function findings(of: Record<Kind, Spread>, cost: { shares: readonly CpuShare[]; bareUs: number }): Findings {
   const anchorMs = of.workerdBinary.p50Ms;
   const row = (what: string, one: Spread) => [what, both(one), times(one.p50Ms, anchorMs), times(one.p99Ms, anchorMs)];
   return {
@@ -61,6 +82,7 @@ function findings(of: Record<Kind, Spread>): Findings {
           "",
           `- ${COLD_FUNCTIONS} functions, each called for the first time, on a new connection, to the first byte of the answer; workerd from spawn to the first byte,` +
             " its request waiting on the socket it inherits; unlike the platform's it is in no sandbox",
+          `- CPU of a start through the gateway by its answer, ms: ${cpuText(cost.shares)}; of bare workerd's: ${precise(cost.bareUs / 1000)} (medians)`,
         ],
       },
     ],
@@ -77,4 +99,11 @@ function findings(of: Record<Kind, Spread>): Findings {
       }),
     ],
   };
+}
+
+function cpuText(shares: readonly CpuShare[]): string {
+  return shares
+    .filter(({ cpuUs }) => cpuUs >= SHOWN_US_MIN)
+    .map(({ label, cpuUs }) => `${label} ${precise(cpuUs / 1000)}`)
+    .join(", ");
 }

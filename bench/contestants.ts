@@ -23,7 +23,9 @@ export type Contestant = Child & { port: number };
 /** Installs what package.json of the folder names, unless that is there. No script of a package runs. */
 export async function installContestants(say: (text: string) => void): Promise<void> {
   const { dependencies } = manifest.parse(JSON.parse(readFileSync(join(folder, "package.json"), "utf8")));
-  if (Object.entries(dependencies).every(([name, version]) => installedVersion(name) === version)) return;
+  // npm writes its list last: without it an install was broken off.
+  const isWhole = existsSync(join(folder, "node_modules/.package-lock.json"));
+  if (isWhole && Object.entries(dependencies).every(([name, version]) => installedVersion(name) === version)) return;
   say("installing the contestants (250 MB, once)");
   const npm = run({
     command: [
@@ -34,6 +36,7 @@ export async function installContestants(say: (text: string) => void): Promise<v
       "--no-audit",
       "--no-fund",
       "--no-update-notifier",
+      "--fetch-retries=1",
       "--loglevel=error",
     ],
     cwd: folder,

@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readCpuNs } from "#server/runtime/meter/cpu-clock.ts";
+import { median } from "./percentile.ts";
 import { processTree, type Process } from "./process-tree.ts";
 
+/** How the labels of the runtime's own processes begin. */
+export const GATEWAY = "gateway: ";
+
 /** CPU used so far by whom, in microseconds, by the kernel's clocks. */
-export type CpuReading = Map<string, { label: string; cpuUs: number }>;
+export type CpuReading = Map<string, { label: string; cpuUs: number; isSandbox: boolean }>;
 
 /** What a stretch of time cost, by label, dearest first. */
 export type CpuShare = { label: string; cpuUs: number };
@@ -15,25 +19,45 @@ export type CpuShare = { label: string; cpuUs: number };
 export function readCpu(runtimePid: number, benchPid: number): CpuReading {
   const reading: CpuReading = new Map();
   for (const one of processTree(runtimePid)) {
-    if (one.name === "workerd") readProcess(reading, one, "instance (workerd)");
-    else if (one.name === "bwrap") readProcess(reading, one, "bwrap, which watches over a sandbox");
-    else readThreads(reading, one, one.pid === runtimePid ? "gateway process" : "another process of the runtime");
+    if (one.name === "workerd") readProcess(reading, one, { label: "instance (workerd)", isSandbox: true });
+    else if (one.name === "bwrap")
+      readProcess(reading, one, { label: "bwrap, which watches over a sandbox", isSandbox: true });
+    else readThreads(reading, one, one.pid === runtimePid ? GATEWAY : `${GATEWAY}another process, `);
   }
   for (const one of processTree(benchPid)) {
-    if (one.name === "postgres") readProcess(reading, one, "Postgres");
+    if (one.name === "postgres") readProcess(reading, one, { label: "Postgres", isSandbox: false });
   }
   return reading;
 }
 
-export function sharesBetween(before: CpuReading, after: CpuReading): CpuShare[] {
+/** Sandboxes that were started in between go by a label of their own, where one is given. */
+export function sharesBetween(before: CpuReading, after: CpuReading, newSandboxes?: string): CpuShare[] {
   const sums = new Map<string, number>();
-  for (const [key, { label, cpuUs }] of after)
-    sums.set(label, (sums.get(label) ?? 0) + cpuUs - (before.get(key)?.cpuUs ?? 0));
-  return [...sums].map(([label, cpuUs]) => ({ label, cpuUs })).toSorted((a, b) => b.cpuUs - a.cpuUs);
+  for (const [key, { label, cpuUs, isSandbox }] of after) {
+    const known = before.get(key);
+    const name = isSandbox && !known ? (newSandboxes ?? label) : label;
+    sums.set(name, (sums.get(name) ?? 0) + cpuUs - (known?.cpuUs ?? 0));
+  }
+  return [...sums].map(([label, cpuUs]) => ({ label, cpuUs })).toSorted(dearestFirst);
 }
 
-function readProcess(reading: CpuReading, { pid }: Process, label: string): void {
-  reading.set(String(pid), { label, cpuUs: (readCpuNs(pid) ?? 0) / 1000 });
+/** Of each label the median of many readings; one that a reading lacks cost nothing in it. */
+export function medianShares(readings: readonly (readonly CpuShare[])[]): CpuShare[] {
+  const labels = new Set(readings.flatMap((shares) => shares.map(({ label }) => label)));
+  return [...labels]
+    .map((label) => ({
+      label,
+      cpuUs: median(readings.map((shares) => shares.find((share) => share.label === label)?.cpuUs ?? 0)),
+    }))
+    .toSorted(dearestFirst);
+}
+
+function dearestFirst(a: CpuShare, b: CpuShare): number {
+  return b.cpuUs - a.cpuUs;
+}
+
+function readProcess(reading: CpuReading, { pid }: Process, of: { label: string; isSandbox: boolean }): void {
+  reading.set(String(pid), { ...of, cpuUs: (readCpuNs(pid) ?? 0) / 1000 });
 }
 
 function readThreads(reading: CpuReading, { pid }: Process, owner: string): void {
@@ -41,10 +65,11 @@ function readThreads(reading: CpuReading, { pid }: Process, owner: string): void
   for (const tid of readdirSync(`/proc/${pid}/task`)) {
     const cpuUs = threadCpuUs(pid, tid);
     threadsUs += cpuUs;
-    reading.set(`${pid}/${tid}`, { label: `${owner}: ${threadLabel(nameOf(pid, tid))}`, cpuUs });
+    reading.set(`${pid}/${tid}`, { label: `${owner}${threadLabel(nameOf(pid, tid))}`, cpuUs, isSandbox: false });
   }
   const wholeUs = (readCpuNs(pid) ?? 0) / 1000;
-  reading.set(`${pid}/ended`, { label: `${owner}: threads that ended`, cpuUs: Math.max(0, wholeUs - threadsUs) });
+  const endedUs = Math.max(0, wholeUs - threadsUs);
+  reading.set(`${pid}/ended`, { label: `${owner}threads that ended`, cpuUs: endedUs, isSandbox: false });
 }
 
 /** What Node's own threads do; others say it themselves. */

@@ -58,7 +58,10 @@ function database(url: string): BenchDatabase {
     url,
     async addOrganization(slug) {
       const organizationId = newId("organization");
-      await db.organization.create({ data: { id: organizationId, slug, name: slug }, select: { id: true } });
+      await db.organization.create({
+        data: { id: organizationId, slug, name: slug, plan: "pro" },
+        select: { id: true },
+      });
       return { organizationId, slug };
     },
     addFunctions: (organization, functions) => addFunctions(db, organization, functions),

@@ -75,6 +75,7 @@ async function measure(port: number, quiet: DeployedFunction, flooded: DeployedF
   const seen = await calls.stop();
   const done = await flood?.stop();
   await wait(FALL_MS);
+  await callOnce({ port }, quiet.host); // throws when the runtime itself is gone
   return { quiet: seen, flood: done };
 }
 

@@ -14,11 +14,11 @@ const ORGANIZATIONS = 100;
 const FUNCTIONS_EACH = 100;
 const FUNCTIONS = ORGANIZATIONS * FUNCTIONS_EACH;
 const MEMORY_ROUNDS = 5;
-const RATE_ROUNDS = 8;
+const RATE_ROUNDS = 10;
 const CONNECTIONS = 32;
 const FIRST_WARM_UP_MS = 3_000;
 const WARM_UP_MS = 300;
-const MEASURE_MS = 2_500;
+const MEASURE_MS = 2_000;
 const SETTLE_MS = 1_000;
 const SAMPLES = 20;
 const MB = 1024 ** 2;
@@ -105,6 +105,8 @@ function findings(memory: Record<Stock, MemoryRound[]>, rates: Record<Stock, num
     ...[of("empty", field), of("full", field), growth(field)].map(megabytes),
   ];
   const [emptyRate, fullRate] = [median(rates.empty), median(rates.full)];
+  // Of each round, whose two halves meet the machine in the same mood.
+  const rateRatio = median(rates.full.map((rate, round) => rate / (rates.empty[round] ?? Number.NaN)));
   return {
     sections: [
       {
@@ -122,11 +124,11 @@ function findings(memory: Record<Stock, MemoryRound[]>, rates: Record<Stock, num
                 whole(of("full", "sandboxes")),
                 whole(growth("sandboxes")),
               ],
-              ["warm requests a second of one, c=32", whole(emptyRate), whole(fullRate), times(fullRate, emptyRate)],
+              ["warm requests a second of one, c=32", whole(emptyRate), whole(fullRate), times(rateRatio, 1)],
             ],
           ),
           "",
-          `- ${ORGANIZATIONS} organizations of ${FUNCTIONS_EACH} functions; memory: medians of ${MEMORY_ROUNDS} starts of each, a second after the start; rates: medians of ${RATE_ROUNDS} rounds in turns;` +
+          `- ${ORGANIZATIONS} organizations of ${FUNCTIONS_EACH} functions; memory: medians of ${MEMORY_ROUNDS} starts of each, a second after the start; rates: medians of ${RATE_ROUNDS} rounds in turns, and of the ratios of each round;` +
             ` afterwards ${SAMPLES} of them, spread over all, were called and answered`,
         ],
       },
@@ -140,7 +142,7 @@ function findings(memory: Record<Stock, MemoryRound[]>, rates: Record<Stock, num
       atMost(10, {
         what: "the gateway's heaps and buffers grow for them by at most 10 MB",
         value: growth("heapBytes") / MB,
-        figure: `${megabytes(growth("heapBytes"))} MB`,
+        figure: `${megabytes(growth("heapBytes"))} MB, ${whole(growth("heapBytes") / FUNCTIONS)} bytes a function`,
       }),
       atMost(10, {
         what: "the gateway's RSS grows for them by at most 10 MB",
@@ -149,8 +151,8 @@ function findings(memory: Record<Stock, MemoryRound[]>, rates: Record<Stock, num
       }),
       atLeast(0.95, {
         what: "the warm rate with them is within 5 % of that without",
-        value: fullRate / emptyRate,
-        figure: `${((fullRate / emptyRate - 1) * 100).toFixed(1)} %`,
+        value: rateRatio,
+        figure: `${((rateRatio - 1) * 100).toFixed(1)} %`,
       }),
     ],
   };

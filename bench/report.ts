@@ -22,7 +22,9 @@ export function report(run: Run): string {
     "",
     "## Aims",
     "",
-    `${aims.filter(({ kind }) => kind === "met").length} of ${aims.length} met.`,
+    aims.length === 0
+      ? "None is set for what was measured."
+      : `${aims.filter(({ kind }) => kind === "met").length} of ${aims.length} met.`,
     "",
     ...aims.map(line),
     ...run.findings.flatMap(({ sections }) =>
