@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { readCpuNs } from "#server/runtime/meter/cpu-clock.ts";
 import { listenOnSocket } from "#server/runtime/sandbox/listen-socket.ts";
 import { startChild, type Child } from "./child.ts";
 import { COMPATIBILITY_DATE, helloBundle } from "./hello-function.ts";
@@ -60,7 +61,7 @@ export class BareWorkerd {
   }
 
   /** From spawn to the first byte of the first answer. The request waits on the socket that the process inherits, so nothing polls. */
-  async spawnToFirstByteMs(form: "text" | "binary"): Promise<number> {
+  async start(form: "text" | "binary"): Promise<{ firstByteMs: number; cpuUs: number }> {
     const socketPath = join(this.#dir, "bare.sock");
     const listener = listenOnSocket(socketPath);
     const source = form === "text" ? [join(this.#dir, "bare.capnp")] : ["--binary", join(this.#dir, "bare.bin")];
@@ -72,7 +73,7 @@ export class BareWorkerd {
     listener.close();
     try {
       const { firstByteMs } = await callOnce({ socketPath }, "localhost");
-      return spawnedMs + firstByteMs;
+      return { firstByteMs: spawnedMs + firstByteMs, cpuUs: (readCpuNs(child.pid ?? 0) ?? 0) / 1000 };
     } finally {
       const exited = once(child, "exit");
       child.kill("SIGKILL");

@@ -1,8 +1,7 @@
-import { execFile } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { z } from "zod";
+import { run } from "./child.ts";
 
 /** Where a contestant answers, on this machine. */
 export type Target = { port: number; host: string; path: string };
@@ -13,43 +12,80 @@ export const loadOrder = z.object({
   path: z.string(),
   connections: z.number().int().min(1).max(256),
   warmUpMs: z.number().min(0).max(10_000),
-  measureMs: z.number().min(100).max(30_000),
+  /** The most: closing standard input ends the load earlier. */
+  measureMs: z.number().min(100).max(60_000),
+  /** Of each connection, between an answer and its next request. */
+  pauseMs: z.number().min(0).max(1_000).default(0),
 });
-export type LoadOrder = z.infer<typeof loadOrder>;
+export type LoadOrder = z.input<typeof loadOrder>;
 
 const loadReport = z.object({
+  /** With status 200, in the time that was measured. */
   answers: z.number(),
-  errors: z.number(),
+  /** With status 200, from first to last. */
+  answersInAll: z.number(),
+  /** Other answers by their status; connections that ended under a request ("broken") or between two ("closed"). */
+  failures: z.record(z.string(), z.number()),
   requestsPerS: z.number(),
-  p50Ms: z.number(),
-  p99Ms: z.number(),
+  p50Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
   /** What the generator itself used for a request. */
-  generatorCpuUs: z.number(),
+  generatorCpuUs: z.number().nullable(),
 });
-export type LoadReport = z.infer<typeof loadReport>;
+export type Outcome = z.infer<typeof loadReport>;
+export type LoadReport = Pick<Outcome, "answers" | "answersInAll" | "requestsPerS"> & {
+  p50Ms: number;
+  p99Ms: number;
+  generatorCpuUs: number;
+};
 
-const FIRST_BYTE_MS_MAX = 15_000;
+export type RunningLoad = { stop(): Promise<Outcome> };
+
+const GRACE_MS = 20_000;
+const ANSWER_MS_MAX = 15_000;
 
 /** Loads an address from a process of its own; throws when anything but 200 came back. */
 export async function load(order: LoadOrder): Promise<LoadReport> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [join(import.meta.dirname, "load-generator.ts"), JSON.stringify(order)],
-    {
-      timeout: order.warmUpMs + order.measureMs + 20_000,
-    },
-  );
-  const report = loadReport.parse(JSON.parse(stdout));
-  if (report.errors > 0 || report.answers === 0)
-    throw new Error(`${report.errors} of the requests to port ${order.port} failed`);
-  return report;
+  const outcome = loadReport.parse(JSON.parse(await generator(order).output));
+  const { p50Ms, p99Ms, generatorCpuUs, ...counts } = outcome;
+  if (failuresOf(outcome) > 0 || p50Ms === null || p99Ms === null || generatorCpuUs === null)
+    throw new Error(`not every request to ${order.host} was answered with 200: ${describeFailures(outcome)}`);
+  return { ...counts, p50Ms, p99Ms, generatorCpuUs };
 }
 
-/** One request on a connection of its own: the time from connecting to the first byte of the answer, and the answer's text. */
-export async function callOnce(
-  to: { port: number } | { socketPath: string },
-  host: string,
-): Promise<{ firstByteMs: number; text: string }> {
+/** A load that goes on beside what is measured, and may fail: the caller looks at what came of it. */
+export function startLoad(order: LoadOrder): RunningLoad {
+  const { output, finish } = generator(order);
+  output.catch(() => undefined); // told by `stop`
+  return {
+    async stop() {
+      finish();
+      return loadReport.parse(JSON.parse(await output));
+    },
+  };
+}
+
+export function failuresOf({ failures }: Pick<Outcome, "failures">): number {
+  return Object.values(failures).reduce((sum, count) => sum + count, 0);
+}
+
+/** "none", or "12 x 503, 1 x broken". */
+export function describeFailures({ failures }: Pick<Outcome, "failures">): string {
+  const entries = Object.entries(failures);
+  return entries.length === 0 ? "none" : entries.map(([kind, count]) => `${count} x ${kind}`).join(", ");
+}
+
+function generator(order: LoadOrder) {
+  return run({
+    command: [process.execPath, join(import.meta.dirname, "load-generator.ts"), JSON.stringify(order)],
+    timeMsMax: order.warmUpMs + order.measureMs + GRACE_MS,
+  });
+}
+
+export type Answer = { status: number; body: string; firstByteMs: number };
+
+/** One request on a connection of its own: its answer, and the time from connecting to its first byte. */
+export async function ask(to: { port: number } | { socketPath: string }, host: string, path = "/"): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const beganAt = performance.now();
     let firstByteMs = 0;
@@ -57,16 +93,28 @@ export async function callOnce(
     const socket = connect(
       "port" in to ? { port: to.port, host: "127.0.0.1", noDelay: true } : { path: to.socketPath },
     );
-    socket.setTimeout(FIRST_BYTE_MS_MAX, () => socket.destroy(new Error("no answer in time")));
-    socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    socket.setTimeout(ANSWER_MS_MAX, () => socket.destroy(new Error(`${host} did not answer in time`)));
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
     socket.on("data", (chunk: Buffer) => {
       firstByteMs ||= performance.now() - beganAt;
       text += chunk.toString("latin1");
     });
     socket.on("error", reject);
     socket.on("close", () => {
-      if (text.startsWith("HTTP/1.1 200 ")) resolve({ firstByteMs, text });
-      else reject(new Error(`an answer other than 200: ${text.slice(0, 300) || "none"}`));
+      const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(text) ?? [];
+      if (status === undefined) reject(new Error(`${host} closed the connection without an answer`));
+      else resolve({ status: Number(status), body: text.slice(text.indexOf("\r\n\r\n") + 4), firstByteMs });
     });
   });
+}
+
+/** As `ask`, and throws when the answer isn't 200. */
+export async function callOnce(
+  to: { port: number } | { socketPath: string },
+  host: string,
+  path = "/",
+): Promise<Answer> {
+  const answer = await ask(to, host, path);
+  if (answer.status !== 200) throw new Error(`${host} answered ${answer.status}: ${answer.body.slice(0, 300)}`);
+  return answer;
 }

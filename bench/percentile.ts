@@ -7,3 +7,9 @@ export function percentile(values: readonly number[] | Float64Array, percent: nu
 export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }
+
+export type Spread = { p50Ms: number; p99Ms: number };
+
+export function spread(timesMs: readonly number[]): Spread {
+  return { p50Ms: percentile(timesMs, 50), p99Ms: percentile(timesMs, 99) };
+}

@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { chmod, mkdir } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { readCpuNs } from "#server/runtime/meter/cpu-clock.ts";
+import { freePort } from "#server/std/free-port.ts";
 import { startChild, type Child } from "./child.ts";
 import type { BenchDatabase } from "./database.ts";
+import { cpuUsOf, ownProcessesOf } from "./process-tree.ts";
 
 const INTERNAL_SECRET = "of the bench alone, on loopback, for minutes";
 
@@ -12,21 +11,28 @@ const INTERNAL_SECRET = "of the bench alone, on loopback, for minutes";
 export type Platform = Child & {
   gatewayPort: number;
   internal: { RUNTIME_URL: string; INTERNAL_SECRET: string };
-  /** CPU that the runtime's own process has used: the gateway, the meter and the shipper, not the instances. */
+  /** CPU that the runtime's own processes have used, all threads counted: gateway, meter, journal, shipper; not the instances. */
   cpuUs(): number;
+  /** Where debuggers may attach, when started with `isInspected`: one address for each of its processes. */
+  inspectors: readonly string[];
 };
 
-export type PlatformOptions = { dir: string; env?: Record<string, string>; nodeOptions?: readonly string[] };
+export type PlatformOptions = { dir: string; env?: Record<string, string>; isInspected?: boolean };
 
 export async function startPlatform(
-  database: BenchDatabase,
-  { dir, env = {}, nodeOptions = [] }: PlatformOptions,
+  database: Pick<BenchDatabase, "url">,
+  { dir, env = {}, isInspected = false }: PlatformOptions,
 ): Promise<Platform> {
   const [gatewayPort, internalPort] = [await freePort(), await freePort()];
   await mkdir(dir, { recursive: true });
   await chmod(dir, 0o711); // the sandbox's account reaches its sockets through it
+  const inspectors: string[] = [];
   const child = await startChild({
-    command: [process.execPath, ...nodeOptions, join(import.meta.dirname, "../server/runtime/main.ts")],
+    command: [
+      process.execPath,
+      ...(isInspected ? ["--inspect=127.0.0.1:0"] : []),
+      join(import.meta.dirname, "../server/runtime/main.ts"),
+    ],
     env: {
       NODE_ENV: "production",
       DATABASE_URL: database.url,
@@ -39,22 +45,20 @@ export async function startPlatform(
       LOG_LEVEL: "warn",
       ...env,
     },
+    stdio: ["pipe", "pipe", "pipe"],
+    onErrorLine(line) {
+      const [, url] = /^Debugger listening on (ws:\S+)$/.exec(line) ?? [];
+      if (url !== undefined) inspectors.push(url);
+      else if (!/^(For help, see: |Debugger (attached|ending)|Waiting for the debugger)/.test(line))
+        console.error(line);
+    },
     readyFd: 1,
   });
   return {
     ...child,
     gatewayPort,
     internal: { RUNTIME_URL: `http://127.0.0.1:${internalPort}`, INTERNAL_SECRET },
-    cpuUs: () => (readCpuNs(child.pid) ?? 0) / 1000,
+    cpuUs: () => cpuUsOf(ownProcessesOf(child.pid)),
+    inspectors,
   };
-}
-
-/** A port that nobody listens on now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return address.port;
 }

@@ -2,57 +2,40 @@ import { rmSync } from "node:fs";
 import { chmod, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BareWorkerd } from "./bare-workerd.ts";
-import { startChild } from "./child.ts";
-import { addColdFunctions, measureCold } from "./cold.ts";
-import { openDatabase } from "./database.ts";
-import { helloBundle } from "./hello-function.ts";
-import { startPlatform } from "./platform-under-test.ts";
-import { report, type Results } from "./report.ts";
-import { measureSaveToLive } from "./save-to-live.ts";
-import { measureWarm } from "./warm.ts";
+import { ensureBubblewrap, generateClient } from "#server/supervisor/prepare.ts";
 
-/** `npm run bench`: every figure beside its anchor, in one run of about two minutes. */
+/**
+ * `npm run bench`: every figure beside its anchor, in one run of about eight minutes, which writes RESULTS.md.
+ * `npm run bench -- warm cold` takes the parts that are named, and only prints.
+ */
+const RUN_MS_MAX = 15 * 60_000;
 const resultsPath = join(import.meta.dirname, "RESULTS.md");
+const say = (text: string): void => console.error(`bench: ${text}`);
+
 // A Ctrl-C ends through `exit`, where whatever still runs is ended.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
+setTimeout(() => {
+  say(`ended after ${RUN_MS_MAX / 60_000} minutes: something hangs, or the machine is far too busy`);
+  process.exit(1);
+}, RUN_MS_MAX).unref();
 
+await ensureBubblewrap(say);
+await generateClient(say);
+// Only now: what they import needs the client that was just made.
+const { isPartName, partNames, runParts } = await import("./parts.ts");
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !isPartName(name));
+if (unknown.length > 0) {
+  say(`there is no part ${unknown.join(", ")}; there are ${partNames.join(", ")}`);
+  process.exit(1);
+}
 const dir = await mkdtemp(join(tmpdir(), "sluice-bench-"));
-process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+// After the processes were ended: child.ts was loaded first, and its handler comes first.
+process.on("exit", () => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
 await chmod(dir, 0o711); // the sandbox's account passes through it
-const text = report(await measure());
-await writeFile(resultsPath, text);
+const isWhole = asked.length === 0;
+const { text, hasFailed } = await runParts((isWhole ? partNames : asked).filter(isPartName), dir, say);
+if (isWhole) await writeFile(resultsPath, text);
 console.log(`\n${text}`);
-
-async function measure(): Promise<Results> {
-  const beganAt = performance.now();
-  progress("starting Postgres, two runtimes, workerd and a Node server");
-  await using database = await openDatabase(dir);
-  const { host } = await database.addFunction("hello", helloBundle);
-  const edited = await database.addFunction("edited", helloBundle);
-  const coldHosts = await addColdFunctions(database);
-  const bare = await BareWorkerd.prepare(dir);
-  await using platform = await startPlatform(database, { dir: join(dir, "runtime") });
-  await using emptyPool = await startPlatform(database, { dir: join(dir, "empty"), env: { WARM_POOL_SIZE: "0" } });
-  await using workerd = await bare.serve();
-  await using node = await startChild({
-    command: [process.execPath, join(import.meta.dirname, "node-server.ts")],
-    readyFd: 1,
-  });
-  progress("warm requests: gateway, bare workerd, plain Node, in turns");
-  const targets = {
-    gateway: { port: platform.gatewayPort, host, path: "/" },
-    workerd: { port: workerd.port, host: "localhost", path: "/" },
-    node: { port: Number(node.firstLine), host: "localhost", path: "/" },
-  };
-  const warm = await measureWarm(targets, platform, database);
-  progress("cold starts: gateway, bare workerd, in turns");
-  const cold = await measureCold(coldHosts, { platform, emptyPool, bare });
-  progress("save to live");
-  const save = await measureSaveToLive(edited, { database, platform, dir });
-  return { warm, cold, save, workerdVersion: await bare.version(), durationS: (performance.now() - beganAt) / 1000 };
-}
-
-function progress(what: string): void {
-  console.error(`bench: ${what}`);
-}
+process.exit(hasFailed ? 1 : 0);

@@ -1,17 +1,17 @@
-import { createLog } from "#server/std/log.ts";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { runtimeReadiness } from "#server/api/runtime-client.ts";
 import { readNpmEnvironment } from "#server/env.ts";
 import { deploy, type DeployTools } from "#server/functions/deploy.ts";
-import type { DeployTimings } from "#server/functions/go-live.ts";
 import { createPackages } from "#server/functions/packages.ts";
 import { newId } from "#server/std/id.ts";
-import { spread, type Spread } from "./cold.ts";
-import type { BenchDatabase, DeployedFunction } from "./database.ts";
+import { createLog } from "#server/std/log.ts";
+import { helloBundle } from "./hello-function.ts";
 import { callOnce } from "./load.ts";
-import { median } from "./percentile.ts";
-import type { Platform } from "./platform-under-test.ts";
+import { both, table } from "./markdown.ts";
+import { atMost, type Findings, type Stage } from "./part.ts";
+import { median, spread } from "./percentile.ts";
+import { startPlatform, type Platform } from "./platform-under-test.ts";
 
 const SAVES = 24;
 /** The first ones meet code that V8 hasn't compiled and connections that aren't open, as only a just started console's do. */
@@ -19,7 +19,8 @@ const UNCOUNTED = 3;
 const PAUSE_MS = 250;
 const CALLS_MAX = 500;
 
-export type SaveResult = { live: Spread; deploy: Spread; parts: DeployTimings; samples: number };
+type Deployed = Extract<Awaited<ReturnType<typeof deploy>>, { kind: "deployed" }>;
+type Save = { liveMs: number; deployMs: number; timings: Deployed["timings"] };
 
 /** An edit as one makes it in the editor: a little TypeScript, and one line of it changes. */
 function sourceOf(edit: number) {
@@ -40,48 +41,67 @@ export default {
 }
 
 /** Saves edit after edit of a function that serves already. */
-export async function measureSaveToLive(
-  edited: DeployedFunction,
-  parts: { database: BenchDatabase; platform: Platform; dir: string },
-): Promise<SaveResult> {
-  const { database, platform, dir } = parts;
+export async function savePart({ postgres, dir, say }: Stage): Promise<Findings> {
+  await using database = await postgres.openDatabase();
+  const organization = await database.addOrganization("bench");
+  const { functionId, host } = await database.addFunction(organization, { name: "edited", bundle: helloBundle });
+  await using platform = await startPlatform(database, { dir: join(dir, "runtime") });
   const tools: DeployTools = {
     db: database.db,
     readiness: runtimeReadiness(platform.internal, createLog("bench", "silent")),
     packages: createPackages({ dir: join(dir, "packages"), environment: readNpmEnvironment() }),
   };
-  const { functionId, host } = edited;
-  const { organizationId } = database;
+  const { organizationId } = organization;
   const userId = newId("user");
-  const samples: { liveMs: number; deployMs: number; timings: DeployTimings }[] = [];
+  const saves: Save[] = [];
+  say("save to live");
   for (let edit = 0; edit < SAVES + UNCOUNTED; edit += 1) {
     const beganAt = performance.now();
     const result = await deploy(tools, { organizationId, functionId, userId, files: sourceOf(edit) });
     if (result.kind !== "deployed") throw new Error(`the deploy came to nothing: ${JSON.stringify(result)}`);
     await firstAnswerOf(platform, host, edit);
-    if (edit >= UNCOUNTED)
-      samples.push({ liveMs: performance.now() - beganAt, deployMs: result.durationMs, timings: result.timings });
+    const liveMs = performance.now() - beganAt;
+    if (edit >= UNCOUNTED) saves.push({ liveMs, deployMs: result.durationMs, timings: result.timings });
     await wait(PAUSE_MS);
   }
-  const part = (name: keyof DeployTimings): number => median(samples.map(({ timings }) => timings[name]));
-  return {
-    live: spread(samples.map(({ liveMs }) => liveMs)),
-    deploy: spread(samples.map(({ deployMs }) => deployMs)),
-    parts: {
-      packagesMs: part("packagesMs"),
-      bundleMs: part("bundleMs"),
-      startMs: part("startMs"),
-      storeMs: part("storeMs"),
-    },
-    samples: samples.length,
-  };
+  return findings(saves);
 }
 
 /** Calls again at once as long as the version before still answers. */
 async function firstAnswerOf(platform: Platform, host: string, edit: number): Promise<void> {
   for (let call = 0; call < CALLS_MAX; call += 1) {
-    const { text } = await callOnce({ port: platform.gatewayPort }, host);
-    if (text.includes(`"edit":${edit}}`)) return;
+    const { body } = await callOnce({ port: platform.gatewayPort }, host);
+    if (body.includes(`"edit":${edit}}`)) return;
   }
   throw new Error(`edit ${edit} never answered`);
+}
+
+function findings(saves: readonly Save[]): Findings {
+  const live = spread(saves.map(({ liveMs }) => liveMs));
+  const part = (name: keyof Save["timings"]): string => median(saves.map(({ timings }) => timings[name])).toFixed(1);
+  return {
+    sections: [
+      {
+        title: "Save to live",
+        lines: [
+          ...table(
+            ["what", "p50 / p99 ms"],
+            [
+              ["from the save to the first answer of the new version", both(live)],
+              ["of which deploy()", both(spread(saves.map(({ deployMs }) => deployMs)))],
+            ],
+          ),
+          "",
+          `- ${saves.length} edits of a function that serves; of deploy(), bundling ${part("bundleMs")} ms, starting ${part("startMs")} ms, storing ${part("storeMs")} ms (medians)`,
+        ],
+      },
+    ],
+    aims: [
+      atMost(100, {
+        what: "save to live p50 at most 100 ms",
+        value: live.p50Ms,
+        figure: `${live.p50Ms.toFixed(1)} ms`,
+      }),
+    ],
+  };
 }
