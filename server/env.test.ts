@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readConsoleEnv, readRuntimeEnv, readSupervisorEnv, settingNames } from "./env.ts";
+import { readConsoleEnv, readRuntimeEnv, readSupervisorEnv, requestLogTarget, settingNames } from "./env.ts";
 
 const console = {
   NODE_ENV: "production",
@@ -31,6 +31,37 @@ test("in production, console and supervisor refuse a functions' domain from whic
   expect(readConsoleEnv(console).FUNCTIONS_DOMAIN).toBe("example-functions.net");
   expect(readSupervisorEnv({ NODE_ENV: "production" }).FUNCTIONS_DOMAIN).toBe("localhost");
   expect(readConsoleEnv({ ...near, NODE_ENV: "development" }).FUNCTIONS_DOMAIN).toBe("functions.example.com");
+});
+
+const runtime = { NODE_ENV: "test", DATABASE_URL: "postgresql://unused", INTERNAL_SECRET: "i".repeat(32) } as const;
+
+test("request lines go to standard output by default, and to none under the supervisor, whose ready line stands alone there", () => {
+  const target = (more: object) => requestLogTarget(readRuntimeEnv({ ...runtime, ...more }));
+  expect(target({})).toBe(1);
+  expect(target({ SLUICE_LIFELINE: "1" })).toBeNull();
+  expect(target({ SLUICE_LIFELINE: "1", REQUEST_LOG: "stdout" })).toBe(2);
+  expect(target({ REQUEST_LOG: "stderr" })).toBe(2);
+  expect(target({ REQUEST_LOG: "off" })).toBeNull();
+  expect(target({ REQUEST_LOG: "/var/log/requests.log" })).toBe("/var/log/requests.log");
+});
+
+test("a collector is named by OpenTelemetry's own variables, and what is no address or no share is refused with what to do", () => {
+  const read = readRuntimeEnv({
+    ...runtime,
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+    OTEL_EXPORTER_OTLP_HEADERS: "Authorization=Basic%20dTpw, x-scope = a=b ,,broken,p=100%",
+    TRACE_SAMPLE_RATIO: "0.25",
+  });
+  expect(read.OTEL_EXPORTER_OTLP_HEADERS).toEqual({ authorization: "Basic dTpw", "x-scope": "a=b", p: "100%" });
+  expect(read.TRACE_SAMPLE_RATIO).toBe(0.25);
+  expect(readRuntimeEnv({ ...runtime, TRACE_SAMPLE_RATIO: "", OTEL_EXPORTER_OTLP_ENDPOINT: "" })).toMatchObject({
+    OTEL_EXPORTER_OTLP_HEADERS: {},
+  });
+  expect(readRuntimeEnv({ ...runtime, TRACE_SAMPLE_RATIO: "" }).TRACE_SAMPLE_RATIO).toBeUndefined();
+  expect(() => readRuntimeEnv({ ...runtime, OTEL_EXPORTER_OTLP_ENDPOINT: "127.0.0.1:4318" })).toThrow(
+    "set it to the collector's address, such as http://127.0.0.1:4318",
+  );
+  expect(() => readRuntimeEnv({ ...runtime, TRACE_SAMPLE_RATIO: "2" })).toThrow("TRACE_SAMPLE_RATIO");
 });
 
 test(".env.example lists every setting that is read, each once and explained, and no other", () => {

@@ -117,7 +117,37 @@ const runtimeEnv = z.object({
   /** Sandboxes kept started ahead of need: so many when nobody asks, and so many at the most. */
   WARM_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(2),
   WARM_POOL_SIZE_MAX: z.coerce.number().int().min(0).max(256).default(16),
+  /** "stdout", "stderr", "off" or a file: where one line a request goes. Unset: stdout, but off under `npm start`. */
+  REQUEST_LOG: optionalText,
+  /** An OpenTelemetry collector, by OpenTelemetry's own names. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalText.pipe(
+    z
+      .url({ protocol: /^https?$/, error: "set it to the collector's address, such as http://127.0.0.1:4318" })
+      .optional(),
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().default("").transform(headersOf),
+  TRACE_SAMPLE_RATIO: optionalText.pipe(z.coerce.number<string | undefined>().min(0).max(1).optional()),
+  TRACE_TRUST_CALLERS: flag,
+  TRACES_PER_SECOND_MAX: z.coerce.number().int().min(1).max(10_000).default(100),
 });
+
+/** "name=value,name=value", values percent-encoded, as OpenTelemetry writes headers in the environment. */
+function headersOf(text: string): Record<string, string> {
+  const pairs = text.split(",").map((pair) => pair.split(/=(.*)/s, 2));
+  return Object.fromEntries(
+    pairs.flatMap(([name = "", value]) =>
+      name.trim() === "" || value === undefined ? [] : [[name.trim().toLowerCase(), decoded(value.trim())]],
+    ),
+  );
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // A lone % stands for itself.
+  }
+}
 
 export type SupervisorEnv = z.infer<typeof supervisorEnv>;
 export type ConsoleEnv = z.infer<typeof consoleEnv>;
@@ -148,6 +178,15 @@ export function readRuntimeEnv(source: NodeJS.ProcessEnv = process.env): Runtime
 /** Every setting there is: what `.env.example` lists. */
 export function settingNames(): string[] {
   return Object.keys({ ...supervisorVariables.shape, ...consoleVariables.shape, ...runtimeEnv.shape });
+}
+
+/** Where one line a request goes: a descriptor, a file's path, or null for nowhere. Standard output is the supervisor's under `npm start`. */
+export function requestLogTarget(env: Pick<RuntimeEnv, "REQUEST_LOG" | "SLUICE_LIFELINE">): number | string | null {
+  const { REQUEST_LOG = env.SLUICE_LIFELINE ? "off" : "stdout" } = env;
+  if (REQUEST_LOG === "off") return null;
+  if (REQUEST_LOG === "stderr") return 2;
+  if (REQUEST_LOG === "stdout") return env.SLUICE_LIFELINE ? 2 : 1;
+  return resolve(REQUEST_LOG);
 }
 
 /** The folders in which programs are looked for. */

@@ -17,6 +17,9 @@ export const requestOutcome = z.enum([
 ]);
 export type RequestOutcome = z.infer<typeof requestOutcome>;
 
+/** Upper bounds of the buckets in which cold starts are shown, to tenants and to operators. One start takes 15 to 50 ms. */
+export const coldStartBoundsMs = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] as const;
+
 /** One call as the ledger and the pages show it. */
 export type RequestRecord = {
   requestId: string;

@@ -21,6 +21,8 @@ export type UsageFact = {
   ingressBytes: number;
   egressBytes: number;
   coldStart: boolean;
+  /** How long a call waited for a process that was still starting; null or left out for one that found it listening, and for what is no call. */
+  startUs?: number | null;
 };
 
 /** Kinds whose CPU is charged. */
@@ -42,14 +44,14 @@ export async function recordUsage(db: Db, facts: readonly UsageFact[]): Promise<
           ${facts.map((f) => f.path)}::text[], ${facts.map((f) => f.status)}::int[], ${facts.map((f) => f.outcome)}::text[],
           ${facts.map((f) => BigInt(f.wallUs))}::bigint[], ${facts.map((f) => BigInt(f.cpuNs))}::bigint[],
           ${facts.map((f) => BigInt(f.ingressBytes))}::bigint[], ${facts.map((f) => BigInt(f.egressBytes))}::bigint[],
-          ${facts.map((f) => f.coldStart)}::boolean[]
+          ${facts.map((f) => f.coldStart)}::boolean[], ${facts.map((f) => f.startUs ?? null)}::int[]
         ) AS t(epoch, seq, kind, organization_id, function_id, version_id, request_id, occurred_at_ms, method, path, status, outcome,
-               wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start)
+               wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start, start_us)
       ), inserted AS (
         INSERT INTO usage_event (epoch, seq, kind, organization_id, function_id, version_id, request_id, occurred_at, method, path,
-                                 status, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start)
+                                 status, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start, start_us)
         SELECT epoch, seq, kind, organization_id, function_id, version_id, request_id, to_timestamp(occurred_at_ms / 1000), method, path,
-               status, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start
+               status, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start, start_us
         FROM fact
         ORDER BY epoch, seq
         ON CONFLICT (epoch, seq) DO NOTHING

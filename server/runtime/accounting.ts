@@ -16,6 +16,7 @@ import { Journals } from "./meter/journals.ts";
 import { LeaseBook } from "./meter/lease-book.ts";
 import { recoverJournals } from "./meter/recovery.ts";
 import { Shipping } from "./meter/shipping.ts";
+import { telemetryOf } from "./telemetry/settings.ts";
 
 const SHIP_MS_MAX = 10_000;
 const LOGS_KEPT_MS = 7 * 24 * HOUR_MS;
@@ -39,8 +40,9 @@ export class Accounting {
     this.epoch = epoch;
     this.journals = journals;
     this.#log = log;
+    const { DATABASE_URL: databaseUrl, LOG_LEVEL: logLevel } = env;
     this.shipping = new Shipping(
-      { dirs: journals.dirs, epoch, databaseUrl: env.DATABASE_URL, logLevel: env.LOG_LEVEL },
+      { dirs: journals.dirs, epoch, databaseUrl, logLevel, telemetry: telemetryOf(env) },
       log,
     );
     this.journal = new Journal(journals.place(0), log);

@@ -1,11 +1,16 @@
-import type { Fleet } from "./instances/fleet.ts";
-import type { Routes } from "./gateway/routes.ts";
-import type { EgressTotals } from "./platform/egress-budget.ts";
+import type { StartWatch } from "./sandbox/start-watch.ts";
+import { runtimeMetrics, type MetricParts } from "./telemetry/runtime-metrics.ts";
 
-type HealthParts = { fleet: Fleet; routes: Routes; journals: JournalsView; totals: EgressTotals };
+/** Usage reaches the ledger within a second; behind by this much, what tenants see and what stops them is out of date. */
+const BEHIND_MS_MAX = 60_000;
 
-/** What is known of the journals of all threads. */
-export type JournalsView = { readonly canWrite: boolean; readonly lastSeq: number };
+export type HealthParts = MetricParts & {
+  routes: { isListening: boolean };
+  starts: Pick<StartWatch, "whyNot">;
+};
+
+/** Anybody may ask the gateway, so what an error said, which may name paths, is for the operator's door alone. */
+export type Asker = "anybody" | "operator";
 
 /** Alive, ready, and the numbers of this process. */
 export class Health {
@@ -20,13 +25,13 @@ export class Health {
     this.#isStopping = true;
   }
 
-  /** `/healthz`: the process answers. `/readyz`: it can serve and account for a request. Other paths are nobody's. */
-  answer(path: string): { status: number; body: string } {
+  /** `/healthz`: the process answers. `/readyz`: it can serve a request and account for it, or why not. Other paths are nobody's. */
+  answer(path: string, to: Asker): { status: number; body: string } {
     switch (path) {
       case "/healthz":
         return { status: 200, body: JSON.stringify({ ok: true }) };
       case "/readyz": {
-        const reasons = this.#unready();
+        const reasons = this.#unready(to);
         return reasons.length === 0
           ? { status: 200, body: JSON.stringify({ ok: true }) }
           : { status: 503, body: JSON.stringify({ ok: false, reasons }) };
@@ -43,40 +48,40 @@ export class Health {
 
   /** Prometheus' text format. */
   metrics(): string {
-    const instances = [...this.#parts.fleet.instances()];
-    const { totals } = this.#parts;
-    const inFlight = instances.reduce((sum, instance) => sum + instance.account.calls, 0);
-    return [
-      gauge("sluice_instances", "Sandboxed processes that run a function", instances.length),
-      gauge("sluice_requests_in_flight", "Requests that instances are working on", inFlight),
-      gauge("sluice_requests_waiting", "Requests that wait for an instance", this.#parts.fleet.waitingRoom.total),
-      gauge("sluice_functions", "Functions that are deployed", this.#parts.routes.size),
-      gauge("sluice_journal_seq", "Last number given to a counted fact", this.#parts.journals.lastSeq),
-      gauge("sluice_resident_bytes", "Memory of the runtime process", process.memoryUsage.rss()),
-      counter("sluice_outgoing_sent_bytes_total", "Bytes that functions sent out", totals.sentBytes),
-      counter("sluice_outgoing_received_bytes_total", "Bytes that functions fetched", totals.receivedBytes),
-      counter("sluice_outgoing_exchanges_total", "Requests and connections that functions made", totals.exchanges),
-      counter(
-        "sluice_outgoing_refused_total",
-        "Refused: too many at once, or more than a function's calls bring",
-        totals.refused,
-      ),
-    ].join("");
+    return runtimeMetrics(this.#parts);
   }
 
-  #unready(): string[] {
-    return [
-      ...(this.#isStopping ? ["stopping"] : []),
-      ...(this.#parts.routes.isListening ? [] : ["Postgres is away"]),
-      ...(this.#parts.journals.canWrite ? [] : ["the journal cannot be written"]),
-    ];
+  #unready(to: Asker): string[] {
+    const { routes, accounting, starts } = this.#parts;
+    return unreadyReasons({
+      isStopping: this.#isStopping,
+      isListening: routes.isListening,
+      canWrite: accounting.journals.canWrite,
+      behindMs: Date.now() - accounting.shipping.progress.shippedAtMs,
+      whyNoSandbox: starts.whyNot === undefined || to === "operator" ? starts.whyNot : "the runtime's log says why",
+    });
   }
 }
 
-function gauge(name: string, help: string, value: number): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`;
-}
+export type RuntimeState = {
+  isStopping: boolean;
+  isListening: boolean;
+  canWrite: boolean;
+  behindMs: number;
+  whyNoSandbox: string | undefined;
+};
 
-function counter(name: string, help: string, value: number): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${value}\n`;
+/** Why a runtime is not ready, in words for an operator; none when it is. */
+export function unreadyReasons(state: RuntimeState): string[] {
+  const reasons: [boolean, string][] = [
+    [state.isStopping, "it is stopping"],
+    [!state.isListening, "Postgres is away: deployments and limits are as they were when it went"],
+    [!state.canWrite, "the journal cannot be written, so requests are refused: look at the disk under DATA_DIR"],
+    [
+      state.behindMs > BEHIND_MS_MAX,
+      `usage has not reached Postgres for ${Math.round(state.behindMs / 1000)} s; it waits in the journal`,
+    ],
+    [state.whyNoSandbox !== undefined, `sandboxes cannot be started: ${state.whyNoSandbox}`],
+  ];
+  return reasons.flatMap(([isSo, reason]) => (isSo ? [reason] : []));
 }

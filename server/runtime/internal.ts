@@ -24,7 +24,7 @@ export function createInternalServer(parts: InternalParts): Server {
 
 async function handle(parts: InternalParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
   if (req.method === "GET" && (req.url === "/healthz" || req.url === "/readyz")) {
-    const { status, body } = parts.health.answer(req.url);
+    const { status, body } = parts.health.answer(req.url, "operator");
     res.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
     res.end(body);
     return;

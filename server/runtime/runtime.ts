@@ -21,7 +21,10 @@ import type { EgressTotals } from "./platform/egress-budget.ts";
 import { machineRules } from "./platform/egress-rules.ts";
 import { runDirFor } from "./run-dir.ts";
 import { openSandboxHost } from "./sandbox/open-host.ts";
+import { StartWatch } from "./sandbox/start-watch.ts";
 import { WarmPool } from "./sandbox/warm-pool.ts";
+import { lagMemory, tellLag } from "./telemetry/event-loop-lag.ts";
+import { tracingOf } from "./telemetry/settings.ts";
 
 /** Once its instance is gone, how long a call may take to see it and to write its END. */
 const END_MS_MAX = 1_000;
@@ -41,7 +44,8 @@ export async function startRuntime(
   const accounting = await Accounting.open(env, threadCount, hold, log);
   const { db, journals, leases } = accounting;
   const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
-  const warmPool = await openWarmPool(env, totals, log);
+  const starts = await openStarts(env, totals, log);
+  const warmPool = new WarmPool(starts, { sizeMin: env.WARM_POOL_SIZE, sizeMax: env.WARM_POOL_SIZE_MAX, log });
   const fleet: Fleet = new Fleet({
     ...nodeBounds(env),
     warmPool,
@@ -64,7 +68,8 @@ export async function startRuntime(
       budgetChanged: (id) => leases.changed(id),
     },
   });
-  const health = new Health({ fleet, routes, journals, totals });
+  const threadsData = dataOfThreads(env, journals, threadCount);
+  const health = new Health({ accounting, fleet, warmPool, starts, routes, totals, lags: lagsOf(threadsData) });
   const events = { ...accounting.threadEvents(), died };
   const threads = new GatewayThreads({ routes, versions, fleet, health, leases, log, events });
   const watch = watchLimits(fleet, log);
@@ -72,7 +77,7 @@ export async function startRuntime(
   await routes.open();
   internal.listen({ port: env.INTERNAL_PORT, host: "127.0.0.1", reusePort: true });
   await once(internal, "listening");
-  await threads.start(threadsData(env, journals, threadCount));
+  await threads.start(threadsData);
 
   return {
     async stop() {
@@ -80,6 +85,7 @@ export async function startRuntime(
       internal.close();
       await threads.drain(env.DRAIN_MS_MAX);
       watch.stop();
+      starts.stop();
       await routes.close();
       await Promise.all([fleet.close(), warmPool.close()]);
       await threads.end(END_MS_MAX);
@@ -89,15 +95,15 @@ export async function startRuntime(
   };
 }
 
-async function openWarmPool(env: RuntimeEnv, totals: EgressTotals, log: Log): Promise<WarmPool> {
+async function openStarts(env: RuntimeEnv, totals: EgressTotals, log: Log): Promise<StartWatch> {
   const rules = machineRules(env.EGRESS_ALLOW);
   const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) =>
     egressHost({ rules, uid, log, totals }),
   );
-  return new WarmPool(host, { sizeMin: env.WARM_POOL_SIZE, sizeMax: env.WARM_POOL_SIZE_MAX, log });
+  return new StartWatch(host, log);
 }
 
-function threadsData(env: RuntimeEnv, journals: Journals, threads: number): ThreadData[] {
+function dataOfThreads(env: RuntimeEnv, journals: Journals, threads: number): ThreadData[] {
   return Array.from({ length: threads }, (_, at) => ({
     threads,
     port: env.GATEWAY_PORT,
@@ -105,5 +111,14 @@ function threadsData(env: RuntimeEnv, journals: Journals, threads: number): Thre
     functionsDomain: env.FUNCTIONS_DOMAIN,
     logLevel: env.LOG_LEVEL,
     journal: journals.place(at + 1),
+    tracing: tracingOf(env, threads),
+    lag: lagMemory(),
   }));
+}
+
+/** Where each thread, this one first, tells how late its event loop is. */
+function lagsOf(threads: readonly ThreadData[]): ReadonlyMap<string, SharedArrayBuffer> {
+  const own = lagMemory();
+  tellLag(own);
+  return new Map([["main", own], ...threads.map(({ lag }, at) => [`gateway-${at + 1}`, lag] as const)]);
 }

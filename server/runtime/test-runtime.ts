@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { request } from "undici";
+import { z } from "zod";
 import { defaultLimits, limitCeilings, type FunctionLimits } from "#server/contract/limits.ts";
 import { readiness, readinessPath, refreshPath, type Readiness } from "#server/contract/prepare.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
@@ -22,7 +23,7 @@ const limitsOfTests: FunctionLimits = {
   requestsPerSecondMax: limitCeilings.pro.requestsPerSecondMax,
 };
 
-/** A runtime process of a test's own, on free ports, with a database and a data folder of its own. */
+/** A runtime process of a test's own, on free ports, with a data folder of its own. */
 export type TestRuntime = AsyncDisposable & {
   database: TestDatabase;
   gatewayPort: number;
@@ -40,11 +41,17 @@ export type TestRuntime = AsyncDisposable & {
   prepare(bundle: string): Promise<Readiness>;
   /** What Prometheus would read. */
   metrics(): Promise<string>;
+  /** What `/readyz` says: no reasons when it is ready. */
+  unready(): Promise<string[]>;
+  /** Where the console reaches it. */
+  internalUrl: string;
   kill(signal: NodeJS.Signals): Promise<void>;
   start(env?: Record<string, string>): Promise<void>;
   /** Starts a second process that takes over from the one that runs; that one is then the caller's to stop. */
   succeed(): Promise<Pick<TestRuntime, "kill">>;
 };
+
+const readyAnswer = z.object({ ok: z.boolean(), reasons: z.array(z.string()).default([]) });
 
 export type DeployedFunction = { host: string; functionId: string; versionId: string; organizationId: string };
 
@@ -125,6 +132,13 @@ export async function testRuntime(env: Record<string, string> = {}, shared?: Tes
       return deployed;
     },
     metrics: async () => (await request(`http://127.0.0.1:${internalPort}/metrics`)).body.text(),
+    async unready() {
+      const { statusCode, body } = await request(`http://127.0.0.1:${internalPort}/readyz`);
+      const { ok, reasons } = readyAnswer.parse(await body.json());
+      if (statusCode !== (ok ? 200 : 503)) throw new Error(`ok is ${ok} and the status ${statusCode}`);
+      return reasons;
+    },
+    internalUrl: `http://127.0.0.1:${internalPort}`,
     async prepare(bundle) {
       const spec = {
         versionId: newId("version"),

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import type { CallTrace } from "./tracing.ts";
 
 /** What the platform answers itself, by the code that callers rely on. */
 const statusOf = {
@@ -31,7 +32,7 @@ export function answerBody({ code, message }: PlatformAnswer): Buffer {
 }
 
 /** Answers in the platform's name, unless an answer has begun; then the connection is cut, as only that says it is broken. */
-export function sendAnswer(res: ServerResponse, requestId: string, answer: PlatformAnswer): number {
+export function sendAnswer(res: ServerResponse, requestId: string, answer: PlatformAnswer, trace?: CallTrace): number {
   if (res.headersSent) {
     res.destroy();
     return 0;
@@ -42,6 +43,7 @@ export function sendAnswer(res: ServerResponse, requestId: string, answer: Platf
     "content-length": body.length,
     "cache-control": "no-store",
     "x-request-id": requestId,
+    ...(trace ? { traceresponse: trace.traceresponse } : {}),
     ...(statusOf[answer.code] === 429 || statusOf[answer.code] === 503 ? { "retry-after": "1" } : {}),
     // What the platform didn't read of a body can't be told from a next request.
     ...(answer.code === "body_too_large" ? { connection: "close" } : {}),

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { RequestOutcome } from "#server/contract/usage.ts";
+import type { TraceRecord } from "#server/runtime/meter/journal-record.ts";
 import type { Journal } from "#server/runtime/meter/journal.ts";
 import { nothing } from "#server/runtime/meter/lease-account.ts";
+import type { CpuAccount } from "#server/runtime/meter/cpu-account.ts";
 import type { Lease } from "./local-instances.ts";
 import type { Reservation } from "./reservation.ts";
 import type { ServedVersion } from "./thread-messages.ts";
+import type { CallTrace, Tracing } from "./tracing.ts";
 
 const CHECKPOINT_EVERY_MS = 10_000;
 const PATH_CHARACTERS_MAX = 1_000;
@@ -17,6 +20,7 @@ export class Call {
   readonly version: ServedVersion;
   ingressBytes = 0;
   egressBytes = 0;
+  readonly trace: CallTrace | undefined;
   readonly #reservation: Reservation;
   readonly #journal: Journal;
   readonly #seq: number;
@@ -26,12 +30,16 @@ export class Call {
   readonly #path: string;
   readonly #checkpoints: NodeJS.Timeout;
   #lease: Lease | undefined;
-  #isColdStart = false;
+  /** The process which it waited for, if it waited for one, and since when. */
+  #coldStart: { account: CpuAccount; sinceAt: number } | undefined;
+  /** Since when it has had no instance. */
+  #sinceAt = this.#beganAt;
+  #enteredAt: number | undefined;
   /** Used in instances that it has left. */
   #leftNs = 0;
   isOver = false;
 
-  constructor(of: CallOf, req: IncomingMessage, journal: Journal) {
+  constructor(of: CallOf, req: IncomingMessage, { journal, tracing }: { journal: Journal; tracing: Tracing }) {
     const { requestId, version, reservation } = of;
     this.requestId = requestId;
     this.version = version;
@@ -40,6 +48,7 @@ export class Call {
     this.#seq = journal.nextSeq();
     this.#method = req.method ?? "GET";
     this.#path = (req.url ?? "/").slice(0, PATH_CHARACTERS_MAX);
+    this.trace = tracing.begin(req.headers);
     journal.start(this.#seq);
     this.#checkpoints = setInterval(() => this.#checkpoint(), CHECKPOINT_EVERY_MS);
   }
@@ -47,13 +56,15 @@ export class Call {
   /** An instance works on it. */
   enter(lease: Lease): void {
     this.#lease = lease;
-    this.#isColdStart ||= lease.isColdStart;
+    this.#enteredAt ??= performance.now();
+    if (lease.isColdStart) this.#coldStart = { account: lease.instance.account, sinceAt: this.#sinceAt };
   }
 
   /** Its instance is gone, and it may be given to another. */
   leave(): void {
     this.#leftNs += this.#lease?.leave() ?? 0;
     this.#lease = undefined;
+    this.#sinceAt = performance.now();
   }
 
   /** Writes the END. To be called before the last byte of the answer is sent; a second time does nothing. */
@@ -67,7 +78,17 @@ export class Call {
     const cpuNs = Math.min(soFar.cpuNs, this.#reservation.cpuNsMax);
     const isCharged = outcome !== "platform_failed" && outcome !== "refused";
     this.#reservation.settle(isCharged ? { requests: 1, cpuNs, egressBytes: this.egressBytes } : nothing);
-    this.#journal.append({ kind: "end", seq: this.#seq, ...soFar, cpuNs, status, outcome });
+    const startUs = this.#startUs(outcome);
+    this.#journal.append({
+      kind: "end",
+      seq: this.#seq,
+      ...soFar,
+      cpuNs,
+      startUs,
+      status,
+      outcome,
+      trace: this.#traced(),
+    });
     if (soFar.cpuNs > cpuNs) this.#recordUncharged(soFar.cpuNs - cpuNs);
   }
 
@@ -109,7 +130,24 @@ export class Call {
       cpuNs: this.#leftNs + (this.#lease?.usedNs() ?? 0),
       ingressBytes: this.ingressBytes,
       egressBytes: this.egressBytes,
-      coldStart: this.#isColdStart,
+      coldStart: this.#coldStart !== undefined,
     };
+  }
+
+  /** How long it waited for a process that was starting; undefined when it waited for none, or for one that never took calls. */
+  #startUs(outcome: RequestOutcome): number | undefined {
+    if (!this.#coldStart) return undefined;
+    const { account, sinceAt } = this.#coldStart;
+    // A short answer and the word that the process listens may come at one moment, in either order.
+    const hasAnswered = outcome === "ok" || outcome === "function_threw";
+    const listeningUs = account.listeningForUs ?? (hasAnswered ? 0 : undefined);
+    if (listeningUs === undefined) return undefined;
+    return Math.max(0, Math.round((performance.now() - sinceAt) * 1000 - listeningUs));
+  }
+
+  #traced(): TraceRecord | undefined {
+    if (!this.trace?.recorded) return undefined;
+    const waitUs = this.#enteredAt === undefined ? undefined : Math.round((this.#enteredAt - this.#beganAt) * 1000);
+    return { ...this.trace.recorded, waitUs };
   }
 }

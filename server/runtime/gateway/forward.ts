@@ -88,6 +88,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#lease.instance.opened(this);
     const headers = requestHeaders(req, {
       requestId: this.#call.requestId,
+      trace: this.#call.trace,
       clientAddress,
       proto,
       stripCookies: isSharedOrigin,
@@ -117,7 +118,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const length = headers["content-length"];
     const hasBody = req.method !== "HEAD" && status !== 204 && status !== 304;
     this.#bytesLeft = hasBody && length !== undefined ? Number(length) : undefined;
-    res.writeHead(status, statusText || undefined, responseHeaders(headers, this.#call.requestId, isSharedOrigin));
+    res.writeHead(status, statusText || undefined, responseHeaders(headers, this.#call, isSharedOrigin));
     // A short answer is here whole at the end of this turn, and then leaves in one write; the head of another one goes ahead.
     queueMicrotask(() => this.#sendHead());
   }
@@ -217,7 +218,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #refuse(answer: PlatformAnswer, outcome: RequestOutcome): void {
     const { res } = this.#exchange;
     this.#close(outcome, res.headersSent ? this.#status : answerStatus(answer.code));
-    sendAnswer(res, this.#call.requestId, answer);
+    sendAnswer(res, this.#call.requestId, answer, this.#call.trace);
   }
 
   #close(outcome: RequestOutcome, status: number): void {

@@ -150,7 +150,7 @@ export class GatewayThreads {
       case "lease":
         return tell(thread, { kind: "lease", id, outcome: await leases.ensure(word.organizationId, word.least) });
       case "health":
-        return tell(thread, { kind: "health", id, ...health.answer(word.path) });
+        return tell(thread, { kind: "health", id, ...health.answer(word.path, "anybody") });
     }
   }
 

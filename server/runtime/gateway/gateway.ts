@@ -16,6 +16,7 @@ import { mayBegin } from "./rate.ts";
 import { Reservation, type LeaseSource } from "./reservation.ts";
 import type { KnownRoute } from "./route-cache.ts";
 import type { ServedVersion } from "./thread-messages.ts";
+import type { CallTrace, Tracing } from "./tracing.ts";
 import { drainAfterAnswer } from "./unread-body.ts";
 import { forwardUpgrade, refuseUpgrade } from "./upgrade.ts";
 
@@ -27,6 +28,7 @@ export type GatewayParts = {
   desk: Desk;
   journal: Journal;
   notices: LimitNotices;
+  tracing: Tracing;
   functionsDomain: string;
   /** Once it is true, each answer is the last on its connection, so that callers go to a successor. */
   stopping: { isStopping: boolean };
@@ -72,7 +74,7 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   const requestId = newId("request");
   drainAfterAnswer(req, res);
   if (parts.stopping.isStopping) res.shouldKeepAlive = false;
-  const refuse = (answer: PlatformAnswer): void => void sendAnswer(res, requestId, answer);
+  const refuse = (answer: PlatformAnswer, trace?: CallTrace): void => void sendAnswer(res, requestId, answer, trace);
   const resolving = resolve(parts, addressOf(req, parts.functionsDomain));
   const resolved = resolving instanceof Promise ? await resolving : resolving;
   if (resolved.kind === "own") return answerOwn(parts.desk, resolved.path, res);
@@ -85,10 +87,10 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   const reserving = reservation.begin(version.limits);
   const reserved = reserving instanceof Promise ? await reserving : reserving;
   if (reserved.kind !== "granted") return refuse(notLeased(parts, version, reserved));
-  const call = new Call({ requestId, version, reservation }, req, parts.journal);
+  const call = new Call({ requestId, version, reservation }, req, parts);
   const entering = parts.desk.enter(version, callKey(requestId));
   const entered = entering instanceof Promise ? await entering : entering;
-  if (typeof entered === "string") return refuse(refused(parts, call, entered));
+  if (typeof entered === "string") return refuse(refused(parts, call, entered), call.trace);
   call.enter(entered);
   if (res.destroyed) return call.end("client_gone", 499); // it hung up while it waited, and "close" won't be told again
   forward(
@@ -109,7 +111,7 @@ async function serveUpgrade(
   const reservation = new Reservation(leaseSource);
   const reserved = await reservation.begin(version.limits);
   if (reserved.kind !== "granted") return refuseUpgrade(socket, requestId, notLeased(parts, version, reserved));
-  const call = new Call({ requestId, version, reservation }, req, parts.journal);
+  const call = new Call({ requestId, version, reservation }, req, parts);
   const entered = await parts.desk.enter(version, callKey(requestId));
   if (typeof entered === "string") return refuseUpgrade(socket, requestId, refused(parts, call, entered));
   call.enter(entered);

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
+import type { CallTrace } from "./tracing.ts";
 
 /** Headers that belong to one connection and are not passed on (RFC 9110, 7.6.1), beside those that Connection names. */
 const HOP_BY_HOP = new Set([
@@ -23,9 +24,17 @@ const OURS = new Set<string>([
   "x-real-ip",
   "cf-connecting-ip",
   "expect",
+  "traceparent",
+  "tracestate",
 ]);
 
-export type Forwarded = { requestId: string; clientAddress: string; proto: "http" | "https"; stripCookies: boolean };
+export type Forwarded = {
+  requestId: string;
+  trace: CallTrace | undefined;
+  clientAddress: string;
+  proto: "http" | "https";
+  stripCookies: boolean;
+};
 
 /** The headers of a request as the function gets them: name, value, name, value. */
 export function requestHeaders(req: IncomingMessage, forwarded: Forwarded): string[] {
@@ -57,24 +66,38 @@ export function requestHeaders(req: IncomingMessage, forwarded: Forwarded): stri
     "via",
     "1.1 sluice",
   );
+  if (forwarded.trace) headers.push("traceparent", forwarded.trace.traceparent);
+  if (forwarded.trace?.tracestate !== undefined) headers.push("tracestate", forwarded.trace.tracestate);
   return headers;
 }
 
 /** The headers of a function's answer as the caller gets them. */
-export function responseHeaders(from: IncomingHttpHeaders, requestId: string, isSharedOrigin: boolean): string[] {
+export function responseHeaders(
+  from: IncomingHttpHeaders,
+  { requestId, trace }: { requestId: string; trace: CallTrace | undefined },
+  isSharedOrigin: boolean,
+): string[] {
   const named = namedByConnection(from.connection);
   const headers: string[] = [];
   for (const [name, value] of Object.entries(from)) {
     if (value === undefined || HOP_BY_HOP.has(name) || named?.has(name)) continue;
-    if (name === headerNames.outcome || name === headerNames.requestId) continue;
+    if (isOurs(name, trace)) continue;
     if (isSharedOrigin && name === "set-cookie") continue;
     if (typeof value === "string") headers.push(name, value);
     else for (const one of value) headers.push(name, one);
   }
   headers.push(headerNames.requestId, requestId);
+  if (trace) headers.push("traceresponse", trace.traceresponse);
   // All functions share this origin; the sandbox keeps one's page from acting as another's.
   if (isSharedOrigin) headers.push("content-security-policy", "sandbox allow-scripts allow-forms allow-popups");
   return headers;
+}
+
+/** What the platform tells the caller itself, or keeps to itself. */
+function isOurs(name: string, trace: CallTrace | undefined): boolean {
+  return (
+    name === headerNames.outcome || name === headerNames.requestId || (name === "traceresponse" && trace !== undefined)
+  );
 }
 
 function namedByConnection(connection: string | undefined): Set<string> | undefined {

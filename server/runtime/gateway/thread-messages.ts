@@ -17,6 +17,10 @@ export const threadData = z.object({
   functionsDomain: z.string(),
   logLevel: z.string(),
   journal: z.object({ dir: z.string(), first: z.number(), stride: z.number() }),
+  /** Which calls are traced (gateway/tracing.ts). */
+  tracing: z.object({ sampleRatio: z.number(), trustsCallers: z.boolean(), perSecondMax: z.number() }),
+  /** Where it tells how late its event loop is (telemetry/event-loop-lag.ts). */
+  lag: memory,
 });
 export type ThreadData = z.infer<typeof threadData>;
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import { parentPort, workerData } from "node:worker_threads";
 import { Journal } from "#server/runtime/meter/journal.ts";
+import { tellLag } from "#server/runtime/telemetry/event-loop-lag.ts";
 import { errnoOf, messageOf } from "#server/std/fault.ts";
 import { createLog } from "#server/std/log.ts";
 import { Desk } from "./desk.ts";
@@ -9,6 +10,7 @@ import { createGateway } from "./gateway.ts";
 import { LimitNotices } from "./limit-notices.ts";
 import { steerToSuccessor } from "./succession.ts";
 import { threadData, type ThreadData } from "./thread-messages.ts";
+import { Tracing } from "./tracing.ts";
 
 /** At most one word of what was written in this time; the shipper gathers for longer than that itself. */
 const TELL_EVERY_MS = 20;
@@ -28,6 +30,7 @@ const server = createGateway({
   desk,
   journal,
   notices: new LimitNotices(desk),
+  tracing: new Tracing(data.tracing),
   functionsDomain: data.functionsDomain,
   log,
 });
@@ -42,6 +45,7 @@ journal.onWritten = () => {
 journal.onCanWrite = (canWrite) => desk.say({ kind: "canWrite", canWrite });
 desk.onDrain = (timeMsMax) => void drain(timeMsMax);
 desk.onEnd = (timeMsMax) => void end(timeMsMax);
+tellLag(data.lag);
 await listen(server, data);
 
 async function listen(server: Server, { port, address }: ThreadData): Promise<void> {

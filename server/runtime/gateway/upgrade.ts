@@ -1,6 +1,7 @@
 import { request, STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { answerBody, answerStatus, type PlatformAnswer } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { CUT_BY_CAP, type Serving } from "./forward.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { FrameBoundary, GOING_AWAY_FRAME } from "./websocket-frames.ts";
@@ -29,6 +30,7 @@ export function forwardUpgrade(upgrade: Upgrade, serving: UpgradeServing): void 
   const { req, socket, path, clientAddress, proto, isSharedOrigin } = upgrade;
   const headers = requestHeaders(req, {
     requestId: call.requestId,
+    trace: call.trace,
     clientAddress,
     proto,
     stripCookies: isSharedOrigin,
@@ -50,11 +52,11 @@ export function forwardUpgrade(upgrade: Upgrade, serving: UpgradeServing): void 
   upstream.on("error", () => void failUpgrade(upgrade, serving));
   upstream.on("upgrade", (answer, upstreamSocket, upstreamHead) => {
     clearTimeout(wallTimer);
-    writeHead(upgrade, answer, call.requestId, ["connection", "Upgrade", "upgrade", "websocket"]);
+    writeHead(upgrade, answer, call, ["connection", "Upgrade", "upgrade", "websocket"]);
     connectBoth(upgrade, serving, { socket: upstreamSocket, head: upstreamHead });
   });
   upstream.on("response", (answer) => {
-    writeHead(upgrade, answer, call.requestId, ["connection", "close"]);
+    writeHead(upgrade, answer, call, ["connection", "close"]);
     answer.on("data", (chunk: Buffer) => (call.egressBytes += chunk.length));
     answer.on("end", () => {
       call.end("ok", answer.statusCode ?? 0);
@@ -138,10 +140,10 @@ function goAway(socket: Duplex, upstream: Duplex, boundary: FrameBoundary): void
 function writeHead(
   { socket, isSharedOrigin }: Upgrade,
   answer: IncomingMessage,
-  requestId: string,
+  call: Call,
   connection: string[],
 ): void {
-  const headers = [...responseHeaders(answer.headers, requestId, isSharedOrigin), ...connection];
+  const headers = [...responseHeaders(answer.headers, call, isSharedOrigin), ...connection];
   const lines = [`HTTP/1.1 ${answer.statusCode ?? 502} ${answer.statusMessage ?? ""}`];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");

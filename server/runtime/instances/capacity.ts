@@ -33,6 +33,11 @@ export class Capacity {
     return this.#total;
   }
 
+  /** Of those, the ones that don't take calls yet, or have no process yet. */
+  get starting(): number {
+    return this.#starting;
+  }
+
   /** Asks for a place. `grant` is called, perhaps at once, when it is this organization's turn. The returned function takes the wish back. */
   ask(organizationId: string, grant: Wish["grant"]): () => void {
     const wish: Wish = { organizationId, grant };

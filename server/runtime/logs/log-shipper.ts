@@ -15,6 +15,7 @@ export class LogShipper {
   #waiting: LogFact[] = [];
   #seq = 0n;
   #dropped = 0;
+  #droppedBefore = 0;
   #timer: NodeJS.Timeout | undefined;
   #shipping: Promise<void> | undefined;
 
@@ -22,6 +23,11 @@ export class LogShipper {
     this.#db = db;
     this.#epoch = epoch;
     this.#log = log;
+  }
+
+  /** Lines that were never stored, since this process began. */
+  get droppedLines(): number {
+    return this.#droppedBefore + this.#dropped;
   }
 
   add(line: Omit<LogFact, "epoch" | "seq">): void {
@@ -64,6 +70,7 @@ export class LogShipper {
         { dropped: this.#dropped },
         "printed lines were dropped: Postgres takes them slower than they come",
       );
+      this.#droppedBefore += this.#dropped;
       this.#dropped = 0;
     }
   }

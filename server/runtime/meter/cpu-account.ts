@@ -174,6 +174,7 @@ export class CpuAccount {
   listens(): void {
     this.#mutex.lock();
     this.#settle();
+    this.#sums[Sum.listenedAtNs] = monotonicNs();
     this.#words[Word.isListening] = 1;
     this.#mutex.unlock();
   }
@@ -210,6 +211,11 @@ export class CpuAccount {
 
   get isListening(): boolean {
     return Atomics.load(this.#words, Word.isListening) === 1;
+  }
+
+  /** For how long it has taken calls, on a clock that all threads share; undefined when it doesn't yet. */
+  get listeningForUs(): number | undefined {
+    return this.isListening ? (monotonicNs() - this.#sums[Sum.listenedAtNs]!) / 1000 : undefined;
   }
 
   /** Calls that are being answered. */
@@ -289,6 +295,11 @@ export class CpuAccount {
   }
 }
 
+/** The machine's own clock, the same in every thread; performance.now() begins anew in each. 2^53 ns are 104 days, then it rounds. */
+function monotonicNs(): number {
+  return Number(process.hrtime.bigint());
+}
+
 /** Work after answers that is told apart in one instance; what is beyond it is shared among the others, or background. */
 export const AFTER_MAX = 1_000;
 
@@ -330,7 +341,7 @@ const Word = {
   begun: 12,
 } as const;
 
-const Sum = { lastNs: 0, startUpNs: 1, idleNs: 2, perShareNs: 3, restNs: 4 } as const;
+const Sum = { lastNs: 0, startUpNs: 1, idleNs: 2, perShareNs: 3, restNs: 4, listenedAtNs: 5 } as const;
 
 const State = { free: 0, call: 1, callThatWaits: 2, after: 3 } as const;
 

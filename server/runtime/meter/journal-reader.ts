@@ -10,14 +10,15 @@ export type Position = { segment: number; offset: number };
 export type Batch = { records: JournalRecord[]; next: Position; damagedLines: number; atEnd: boolean };
 
 /** Reads the whole lines that follow a position, 1 MB at most. A line that is still being written is left for later. */
-export async function readBatch(dir: string, from: Position): Promise<Batch> {
-  const chunk = await readChunk(segmentPath(dir, from.segment), from.offset);
+export async function readBatch(dir: string, from: Position, bytesMax: number = CHUNK_BYTES_MAX): Promise<Batch> {
+  const wanted = Math.min(bytesMax, CHUNK_BYTES_MAX);
+  const chunk = await readChunk(segmentPath(dir, from.segment), from.offset, wanted);
   const end = chunk.lastIndexOf(0x0a) + 1;
   const batch: Batch = {
     records: [],
     next: { segment: from.segment, offset: from.offset + end },
     damagedLines: 0,
-    atEnd: chunk.length < CHUNK_BYTES_MAX,
+    atEnd: chunk.length < wanted,
   };
   for (const line of chunk.subarray(0, end).toString("utf8").split("\n")) {
     if (line === "") continue;
@@ -28,11 +29,11 @@ export async function readBatch(dir: string, from: Position): Promise<Batch> {
   return batch;
 }
 
-async function readChunk(path: string, offset: number): Promise<Buffer> {
+async function readChunk(path: string, offset: number, bytes: number): Promise<Buffer> {
   const file = await open(path, "r");
   try {
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES_MAX);
-    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES_MAX, offset);
+    const buffer = Buffer.allocUnsafe(bytes);
+    const { bytesRead } = await file.read(buffer, 0, bytes, offset);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

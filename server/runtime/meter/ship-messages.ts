@@ -1,4 +1,9 @@
 import { z } from "zod";
+import { callReport, telemetrySettings } from "#server/runtime/telemetry/call-watch.ts";
+
+const position = z.object({ segment: z.number(), offset: z.number() });
+/** For each journal, how far its calls have been told of. */
+const seenTo = z.array(position.nullable());
 
 /** What crosses between the main thread and the shipper's. */
 export const shipData = z.object({
@@ -7,6 +12,9 @@ export const shipData = z.object({
   epoch: z.bigint(),
   databaseUrl: z.string(),
   logLevel: z.string(),
+  telemetry: telemetrySettings,
+  /** As an earlier thread of this life left it. */
+  seenTo,
 });
 export type ShipData = z.infer<typeof shipData>;
 
@@ -19,6 +27,13 @@ export const shipOrder = z.discriminatedUnion("kind", [
 ]);
 export type ShipOrder = z.infer<typeof shipOrder>;
 
-/** The last word: whether the ledger has all that was written. */
-export const shipReport = z.object({ hasAll: z.boolean() });
+/** How far the ledger is behind: the greatest number in it, and the last moment at which nothing was missing. */
+export const shipProgress = z.object({ shippedSeq: z.number(), shippedAtMs: z.number() });
+export type ShipProgress = z.infer<typeof shipProgress>;
+
+/** `progress` comes a few times a second at most; `stopped` is the last word: whether the ledger has all that was written. */
+export const shipReport = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("progress"), seenTo, ship: shipProgress, calls: callReport }),
+  z.object({ kind: z.literal("stopped"), hasAll: z.boolean() }),
+]);
 export type ShipReport = z.infer<typeof shipReport>;

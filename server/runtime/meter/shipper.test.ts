@@ -9,6 +9,8 @@ import { createLog } from "#server/std/log.ts";
 import { Journal } from "./journal.ts";
 import { Shipping } from "./shipping.ts";
 
+const telemetry = { region: "test", requestLog: null, otlp: null };
+
 /** Twice over a segment's 16 MB. */
 const RECORDS = 60_000;
 const RECORDS_PER_TURN = 500;
@@ -19,7 +21,10 @@ test("what is written while it ships, over the turn of segments, is in the ledge
   const log = createLog("test", "silent");
   const epoch = await beginEpoch(database.db, { node: "test", region: "test" });
   const journal = new Journal({ dir: join(dir, String(epoch), "0"), first: 1, stride: 1 }, log);
-  const shipping = new Shipping({ dirs: [journal.dir], epoch, databaseUrl: database.url, logLevel: "silent" }, log);
+  const shipping = new Shipping(
+    { dirs: [journal.dir], epoch, databaseUrl: database.url, logLevel: "silent", telemetry },
+    log,
+  );
   journal.onWritten = () => shipping.written(0, journal.currentSegment);
   for (let record = 0; record < RECORDS; record += 1) {
     journal.append({

@@ -4,7 +4,9 @@ import type { Db } from "#server/db/client.ts";
 import { markShipped, recordUsage } from "#server/metering/ledger.ts";
 import type { Log } from "#server/std/log.ts";
 import { segmentPath } from "./journal.ts";
-import { readBatch, type Batch, type Position } from "./journal-reader.ts";
+import type { Batch, Position } from "./journal-reader.ts";
+import { JournalWatch, watchDuring, type Watcher } from "./journal-watch.ts";
+import type { ShipProgress } from "./ship-messages.ts";
 import { factOf } from "./usage-facts.ts";
 
 /** Records gather for this long before they are sent: a page shows a request well within a second. */
@@ -15,32 +17,62 @@ const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 
 /** One journal: its folder, which segment is being written (those before it are complete), and how far it was read. */
-type JournalView = { readonly dir: string; currentSegment: number; position: Position | undefined };
+class ShippedJournal {
+  readonly dir: string;
+  readonly watch: JournalWatch;
+  currentSegment = 0;
+  position: Position | undefined;
+
+  constructor({ dir, seenTo }: { dir: string; seenTo: Position | undefined }, see: Watcher) {
+    this.dir = dir;
+    this.watch = new JournalWatch(this, see, seenTo);
+  }
+}
 
 /** What was read of one journal, and what becomes of its view once the ledger has it. */
-type Reading = { view: JournalView; batch: Batch; from: Position; currentSegment: number };
+type Reading = { view: ShippedJournal; batch: Batch; from: Position; currentSegment: number };
+
+export type ShipperParts = {
+  /** One a thread that writes; how far an earlier thread of this life has shown it. */
+  journals: readonly { dir: string; seenTo: Position | undefined }[];
+  db: Db;
+  epoch: bigint;
+  log: Log;
+  /** Shown every record once, also while Postgres is away. */
+  see: Watcher;
+  /** Called when the ledger has come further. */
+  onProgress(): void;
+};
 
 /**
  * Carries the journals of this life to the ledger, those of all threads in one batch. It reads the files, as recovery does, so what is shipped is what was
  * written; the ledger takes each (epoch, seq) once, so shipping a batch again after a lost answer does no harm.
  */
 export class Shipper {
-  readonly #journals: readonly JournalView[];
-  readonly #db: Db;
-  readonly #epoch: bigint;
-  readonly #log: Log;
+  readonly #parts: ShipperParts;
+  readonly #journals: readonly ShippedJournal[];
+  readonly #watches: readonly JournalWatch[];
   #wake: (() => void) | undefined;
   #hasNews = false;
   #markedAtMs = 0;
+  #progress: ShipProgress = { shippedSeq: 0, shippedAtMs: Date.now() };
   #stopping = false;
   readonly #running: Promise<void>;
 
-  constructor(dirs: readonly string[], db: Db, epoch: bigint, log: Log) {
-    this.#journals = dirs.map((dir) => ({ dir, currentSegment: 0, position: undefined }));
-    this.#db = db;
-    this.#epoch = epoch;
-    this.#log = log;
+  constructor(parts: ShipperParts) {
+    this.#parts = parts;
+    this.#journals = parts.journals.map((journal) => new ShippedJournal(journal, parts.see));
+    this.#watches = this.#journals.map((journal) => journal.watch);
     this.#running = this.#run();
+  }
+
+  get progress(): ShipProgress {
+    return this.#progress;
+  }
+
+  /** For each journal, how far its records have been shown to the one who watches. */
+  get seenTo(): (Position | null)[] {
+    return this.#watches.map((watch) => watch.seenTo ?? null);
   }
 
   /** Ships what is there and ends; true when the ledger has all of it. */
@@ -80,12 +112,12 @@ export class Shipper {
         if (!isDone) this.#hasNews = true;
         else if (isLast) return;
       } catch (error) {
-        this.#log.warn(
+        this.#parts.log.warn(
           { err: error, retryMs },
           "usage could not be shipped to the ledger; it stays in the journal and is tried again",
         );
         this.#hasNews = true;
-        await wait(retryMs);
+        await watchDuring(this.#watches, wait(retryMs));
         retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
       }
     }
@@ -95,27 +127,36 @@ export class Shipper {
   async #ship(): Promise<boolean> {
     const readAt = new Date();
     const readings = await Promise.all(this.#journals.map((view) => this.#read(view)));
+    const { db, epoch } = this.#parts;
     const records = readings.flatMap(({ batch }) => batch.records);
-    await recordUsage(
-      this.#db,
-      records.flatMap((record) => factOf(this.#epoch, record) ?? []),
-    );
+    const facts = records.flatMap((record) => factOf(epoch, record) ?? []);
+    await watchDuring(this.#watches, recordUsage(db, facts));
+    this.#came({ shippedSeq: facts.reduce((most, { seq }) => Math.max(most, Number(seq)), this.#progress.shippedSeq) });
     const isAtEnd = await Promise.all(readings.map((reading) => this.#advance(reading)));
     if (isAtEnd.includes(false)) return false;
     if (records.length > 0 || readAt.getTime() - this.#markedAtMs >= IDLE_MARK_MS) {
-      await markShipped(this.#db, this.#epoch, readAt);
+      await watchDuring(this.#watches, markShipped(db, epoch, readAt));
       this.#markedAtMs = readAt.getTime();
+      this.#came({ shippedAtMs: this.#markedAtMs });
     }
     return true;
   }
 
-  async #read(view: JournalView): Promise<Reading> {
+  #came(further: Partial<ShipProgress>): void {
+    this.#progress = { ...this.#progress, ...further };
+    this.#parts.onProgress();
+  }
+
+  async #read(view: ShippedJournal): Promise<Reading> {
     // Asked before reading: a segment that is complete by then has its end in what is read now.
     const { currentSegment, dir } = view;
     const from = (view.position ??= { segment: await firstSegment(dir), offset: 0 });
-    const batch = await readBatch(dir, from);
+    const batch = await view.watch.read(from);
     if (batch.damagedLines > 0) {
-      this.#log.error({ damagedLines: batch.damagedLines, at: from }, "damaged lines in the journal were left out");
+      this.#parts.log.error(
+        { damagedLines: batch.damagedLines, at: from },
+        "damaged lines in the journal were left out",
+      );
     }
     return { view, batch, from, currentSegment };
   }

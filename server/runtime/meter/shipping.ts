@@ -1,13 +1,14 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import type { CallReport } from "#server/runtime/telemetry/call-watch.ts";
 import type { Log } from "#server/std/log.ts";
-import { shipReport, type ShipData, type ShipOrder } from "./ship-messages.ts";
+import { shipReport, type ShipData, type ShipOrder, type ShipProgress } from "./ship-messages.ts";
 
 /** At most one word to the thread in this time; it gathers for longer than that itself. */
 const TELL_EVERY_MS = 20;
 const RESTART_MS = 500;
-/** A thread that is gone, or stuck in Postgres, says nothing: what it left stays in the journal. */
-const STOP_GRACE_MS = 1_000;
+/** A thread that is gone, or stuck in Postgres or a collector, says nothing: what it left stays in the journal. */
+const STOP_GRACE_MS = 3_000;
 
 /** Keeps a thread that ships the journals, from the main thread's side. One that dies is replaced: all that it knew is in files. */
 export class Shipping {
@@ -17,12 +18,25 @@ export class Shipping {
   #thread: Worker;
   #timer: NodeJS.Timeout | undefined;
   #isStopping = false;
+  #progress: ShipProgress = { shippedSeq: 0, shippedAtMs: Date.now() };
+  #calls: CallReport | undefined;
+  #stopped: ((hasAll: boolean) => void) | undefined;
 
-  constructor(data: ShipData, log: Log) {
+  constructor(data: Omit<ShipData, "seenTo">, log: Log) {
     this.#currentSegments = data.dirs.map(() => 0);
-    this.#data = data;
+    this.#data = { ...data, seenTo: [] };
     this.#log = log;
     this.#thread = this.#start();
+  }
+
+  /** How far the ledger is behind. While a thread is stuck or gone it stands still, and so grows old. */
+  get progress(): ShipProgress {
+    return this.#progress;
+  }
+
+  /** What the calls of this life add up to, as the thread told last; undefined before its first word. */
+  get calls(): CallReport | undefined {
+    return this.#calls;
   }
 
   /** A journal, by its place among the folders, has something new. */
@@ -37,7 +51,7 @@ export class Shipping {
     clearTimeout(this.#timer);
     const thread = this.#thread;
     const report = new Promise<boolean>((resolve) => {
-      thread.once("message", (message: unknown) => resolve(shipReport.parse(message).hasAll));
+      this.#stopped = resolve;
       thread.once("exit", () => resolve(false));
     });
     this.#tell({ kind: "stop", currentSegments: this.#currentSegments, timeMsMax });
@@ -55,8 +69,25 @@ export class Shipping {
     this.#thread.postMessage(order);
   }
 
+  #heard(message: unknown): void {
+    // Under --watch, Node itself tells over this channel which files the thread has loaded.
+    const { data: report } = shipReport.safeParse(message);
+    switch (report?.kind) {
+      case "progress":
+        this.#progress = report.ship;
+        this.#calls = report.calls;
+        this.#data.seenTo = report.seenTo;
+        return;
+      case "stopped":
+        this.#stopped?.(report.hasAll);
+        return;
+      case undefined:
+    }
+  }
+
   #start(): Worker {
     const thread = new Worker(new URL("./ship-thread.ts", import.meta.url), { workerData: this.#data });
+    thread.on("message", (message: unknown) => this.#heard(message));
     thread.on("error", (error) => this.#log.error({ err: error }, "the shipper's thread failed and is started again"));
     thread.once("exit", () => {
       if (this.#isStopping) return;

@@ -15,6 +15,7 @@ export function factOf(epoch: bigint, record: JournalRecord): UsageFact | undefi
         kind: record.outcome === "platform_failed" || record.outcome === "refused" ? "unbilled" : "request",
         status: record.status,
         outcome: record.outcome,
+        startUs: record.startUs ?? null,
       };
     case "after":
     case "background":
@@ -46,7 +47,7 @@ export function lostFact(epoch: bigint, record: Call): UsageFact {
   return { ...callFact(epoch, record), kind: "unbilled", status: null, outcome: "lost" };
 }
 
-function callFact(epoch: bigint, record: Call): Omit<UsageFact, "kind" | "status" | "outcome"> {
+function callFact(epoch: bigint, record: Call): Omit<UsageFact, "kind" | "status" | "outcome" | "startUs"> {
   return {
     epoch,
     seq: BigInt(record.seq),

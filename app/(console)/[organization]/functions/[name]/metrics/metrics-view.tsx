@@ -9,6 +9,7 @@ import { Notice } from "#app/_ui/notice.tsx";
 import { formatCount } from "#app/_ui/quantity.ts";
 import { Select } from "#app/_ui/select.tsx";
 import { Stat } from "#app/_ui/stat.tsx";
+import { ColdStartChart, type Bucket } from "./cold-start-chart.tsx";
 import { StepChart, type Series } from "./step-chart.tsx";
 
 const spans = [
@@ -58,12 +59,42 @@ export function MetricsView({ organization, name }: { organization: string; name
               </Section>
             ))}
           </div>
+          <ColdStartTimes total={data.total} times={data.coldStarts} />
         </>
       ) : (
         <p className="py-8 text-center text-[13px] text-muted">Loading…</p>
       )}
     </div>
   );
+}
+
+/** How long calls waited that found no running instance. */
+function ColdStartTimes({
+  total,
+  times,
+}: {
+  total: { requests: number; coldStarts: number };
+  times: { waitMsP50: number | null; waitMsP95: number | null; buckets: Bucket[] };
+}) {
+  const hasTimes = times.waitMsP50 !== null;
+  return (
+    <Section
+      title="Cold start time"
+      description={hasTimes ? `p50 / p95: ${pair(times.waitMsP50, times.waitMsP95)}` : undefined}
+    >
+      {hasTimes ? (
+        <ColdStartChart buckets={times.buckets} />
+      ) : (
+        <p className="py-8 text-center text-[13px] text-muted">{whyNoTimes(total)}</p>
+      )}
+    </Section>
+  );
+}
+
+function whyNoTimes({ requests, coldStarts }: { requests: number; coldStarts: number }): string {
+  if (requests === 0) return "No call in this span of time, so nothing had to start.";
+  if (coldStarts === 0) return "No cold start in this span of time: every call found an instance that was running.";
+  return "No cold start in this span of time has a duration: the instances did not come to serve.";
 }
 
 type Step = {
