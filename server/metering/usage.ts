@@ -1,5 +1,6 @@
 import { asId, type Id } from "#server/std/id.ts";
 import type { Db } from "#server/db/client.ts";
+import { DAY_MS } from "#server/std/clock.ts";
 import { logLevel, requestOutcome, type LogRecord, type RequestRecord } from "#server/contract/usage.ts";
 
 /** Quantities, exact. The ledger counts nanoseconds and bytes; only prices round. */
@@ -12,8 +13,6 @@ export type UsageReport = {
   /** Most CPU first. A deleted function keeps its usage, with name null. */
   byFunction: { functionId: Id<"function">; name: string | null; usage: Usage; failures: bigint }[];
 };
-
-const DAY_MS = 86_400_000;
 
 /** What an organization used from `from` (inclusive) to `to` (exclusive), both on whole UTC hours, out of the hourly counters. */
 export async function usageReport(

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { connect, type Db } from "#server/db/client.ts";
 import type { RuntimeEnv } from "#server/env.ts";
 import { beginEpoch, markDrained } from "#server/metering/ledger.ts";
-import { pruneLogs } from "#server/metering/logs.ts";
+import { databaseNow, keepLogDays } from "#server/metering/log-days.ts";
 import { HOUR_MS } from "#server/std/clock.ts";
 import { errnoOf, Fault } from "#server/std/fault.ts";
 import { lockFile } from "#server/std/file-lock.ts";
@@ -35,7 +35,6 @@ import { WarmPool } from "./sandbox/warm-pool.ts";
 const SHIP_MS_MAX = 10_000;
 /** Once its instance is gone, how long a call may take to see it and to write its END. */
 const END_MS_MAX = 1_000;
-const LOGS_KEPT_MS = 7 * 24 * HOUR_MS;
 
 /** Starts everything of a runtime node, and resolves when it serves. `stop` drains, ships what was counted, and ends. */
 export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop(): Promise<void> }> {
@@ -78,6 +77,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
     own: (path, res) => health.answer(path, res),
   });
   const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, routes, health });
+  await prune(db, log);
   const pruning = setInterval(() => void prune(db, log), HOUR_MS);
   await listen(gateway, env.GATEWAY_PORT, env.BIND_ADDRESS, "GATEWAY_PORT");
   await listen(internal, env.INTERNAL_PORT, "127.0.0.1", "INTERNAL_PORT");
@@ -108,11 +108,13 @@ function lockJournals(dataDir: string): string {
   throw new Fault("conflict", `Another runtime uses ${dataDir}. Stop it, or set DATA_DIR to another folder.`);
 }
 
+/** Days of log lines: makes those to come, and drops those that are over. */
 async function prune(db: Db, log: Log): Promise<void> {
   try {
-    await pruneLogs(db, new Date(Date.now() - LOGS_KEPT_MS));
+    const dropped = await keepLogDays(db, await databaseNow(db));
+    if (dropped.length > 0) log.info({ dropped }, "days of log lines are over, and dropped");
   } catch (error) {
-    log.warn({ err: error }, "old log lines could not be removed; tried again in an hour");
+    log.warn({ err: error }, "days of log lines could not be made or dropped; tried again in an hour");
   }
 }
 

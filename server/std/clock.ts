@@ -12,6 +12,7 @@ export const systemClock: Clock = {
 };
 
 export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
 
 /** The first moment of the UTC month that holds the given time. */
 export function monthStart(at: Date): Date {
