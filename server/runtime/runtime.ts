@@ -9,7 +9,7 @@ import { connect, type Db } from "#server/db/client.ts";
 import type { RuntimeEnv } from "#server/env.ts";
 import { beginEpoch, markDrained } from "#server/metering/ledger.ts";
 import { databaseNow, keepLogDays } from "#server/metering/log-days.ts";
-import { HOUR_MS } from "#server/std/clock.ts";
+import { HOUR_MS, systemClock } from "#server/std/clock.ts";
 import { errnoOf, Fault } from "#server/std/fault.ts";
 import { lockFile } from "#server/std/file-lock.ts";
 import type { Log } from "#server/std/log.ts";
@@ -43,7 +43,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   const journalsDir = lockJournals(env.DATA_DIR);
   const journal = new Journal(join(journalsDir, String(epoch)), log);
   const shipping = new Shipping(journal, { epoch, databaseUrl: env.DATABASE_URL, logLevel: env.LOG_LEVEL }, log);
-  const logs = new LogShipper(db, epoch, log);
+  const logs = new LogShipper({ db, epoch, log, clock: systemClock });
   void recover(journalsDir, db, epoch, log);
 
   const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
@@ -77,7 +77,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
     own: (path, res) => health.answer(path, res),
   });
   const internal = createInternalServer({ secret: env.INTERNAL_SECRET, fleet, versions, routes, health });
-  await prune(db, log);
+  void prune(db, log);
   const pruning = setInterval(() => void prune(db, log), HOUR_MS);
   await listen(gateway, env.GATEWAY_PORT, env.BIND_ADDRESS, "GATEWAY_PORT");
   await listen(internal, env.INTERNAL_PORT, "127.0.0.1", "INTERNAL_PORT");
