@@ -1,7 +1,8 @@
+import { MINUTE_MS } from "#server/std/clock.ts";
+
 /** What the functions of an organization may print on this node, all instances together: so much at once, and so much a minute after. */
 export const LINES_PER_MINUTE_MAX = 20_000;
 export const BYTES_PER_MINUTE_MAX = 10_000_000;
-const MINUTE_MS = 60_000;
 /** Budgets that are kept before those that are full again are looked for, and forgotten. */
 const SWEEP_AT = 1_024;
 
