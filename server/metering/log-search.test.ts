@@ -35,9 +35,9 @@ test("whatever the filter, all of the function's own that matches is found, once
       const lines = pages.flatMap((page) => page.lines.map((line) => line.id));
       const expected = expectedOf(world, filter);
       expect(lines.toSorted()).toEqual(expected.lines.map(keyOf).toSorted());
-      const found = pages.flatMap((page) => page.requests.map((request) => request.requestId));
+      const found = new Set(pages.flatMap((page) => page.requests.map((request) => request.requestId)));
       const wanted = expected.calls.map((call) => call.requestId);
-      expect(wanted.filter((requestId) => !found.includes(requestId))).toEqual([]);
+      expect(wanted.filter((requestId) => !found.has(requestId))).toEqual([]);
       for (const page of pages) {
         const printed = new Set(page.lines.map((line) => line.requestId));
         const others = page.requests.filter(
@@ -124,46 +124,50 @@ type World = { own: LoggedFunction; lines: LogFact[]; calls: (UsageFact & { requ
 
 const WORDS = ["order", "ORDER 50%", "under_score", "back\\slash", "Ähre", "nul\0l", "plain"] as const;
 
+type Pick = <Value>(values: readonly Value[]) => Value;
+
 /** Two organizations, one of them with two functions, whose logs are alike; lines printed under ids of others' requests too. */
 async function makeWorld(): Promise<World> {
   const own = await loggedFunction(database.db);
-  const beside = await loggedFunction(database.db, 3, own);
-  const other = await loggedFunction(database.db);
-  const lines: LogFact[] = [];
-  const calls: World["calls"] = [];
+  const functions = [own, await loggedFunction(database.db, 3, own), await loggedFunction(database.db)];
   const random = randomFrom(7);
-  const pick = <Value>(values: readonly Value[]): Value | undefined => values[Math.floor(random() * values.length)];
-  for (const of of [own, beside, other]) {
-    for (let at = 0; at < 250; at += 1) {
-      // Some within minutes, some within days, many at the very same millisecond.
-      const ageMs = pick([0, 0, 1, MINUTE_MS, random() * HOUR_MS, random() * 6 * DAY_MS]) ?? 0;
-      const atMs = Math.floor(now.getTime() - ageMs);
-      const path = `/${pick(["orders", "Under_Score", "50%"])}`;
-      const status = pick([200, 201, 302, 404, 500, 503, null]) ?? null;
-      const kind = status === 503 ? "unbilled" : "request";
-      const epoch = pick([1n, 2n, 9n]) ?? 1n;
-      calls.push(callOf(of, { epoch, occurredAtMs: atMs, path, status, kind, versionId: pick(of.versionIds) ?? "" }));
-    }
-  }
-  for (const of of [own, beside, other]) {
-    for (let at = 0; at < 700; at += 1) {
-      const call = pick(calls);
-      lines.push(
-        lineOf(of, {
-          epoch: pick([1n, 2n, 9n]) ?? 1n,
-          requestId: random() < 0.2 || !call ? null : call.requestId,
-          atMs: call?.occurredAtMs ?? now.getTime(),
-          level: pick(LOG_LEVELS) ?? "log",
-          message: `${pick(WORDS)} ${pick(WORDS)} ${at}`,
-          versionId: pick(of.versionIds) ?? "",
-        }),
-      );
-    }
-  }
+  const pick: Pick = (values) => {
+    const value = values[Math.floor(random() * values.length)];
+    if (value === undefined) throw new Error("picked from nothing");
+    return value;
+  };
+  // Some within minutes, some within days, many at the very same millisecond.
+  const anyTime = () =>
+    Math.floor(now.getTime() - pick([0, 0, 1, MINUTE_MS, random() * HOUR_MS, random() * 6 * DAY_MS]));
+  const calls = functions.flatMap((of) => Array.from({ length: 250 }, () => anyCall(of, pick, anyTime())));
+  const lines = functions.flatMap((of) => Array.from({ length: 700 }, (_, at) => anyLine(of, pick, pick(calls), at)));
   // CPU that is nobody's request.
   calls.push(callOf(own, { kind: "unbilled", method: null, path: null, status: null }));
   await store(database.db, { lines, calls });
   return { own, lines, calls };
+}
+
+function anyCall(of: LoggedFunction, pick: Pick, occurredAtMs: number) {
+  const status = pick([200, 201, 302, 404, 500, 503, null]);
+  return callOf(of, {
+    epoch: pick([1n, 2n, 9n]),
+    occurredAtMs,
+    path: `/${pick(["orders", "Under_Score", "50%"])}`,
+    status,
+    kind: status === 503 ? "unbilled" : "request",
+    versionId: pick(of.versionIds),
+  });
+}
+
+function anyLine(of: LoggedFunction, pick: Pick, call: World["calls"][number], at: number): LogFact {
+  return lineOf(of, {
+    epoch: pick([1n, 2n, 9n]),
+    requestId: pick([null, call.requestId, call.requestId, call.requestId]),
+    atMs: call.occurredAtMs,
+    level: pick(LOG_LEVELS),
+    message: `${pick(WORDS)} ${pick(WORDS)} ${at}`,
+    versionId: pick(of.versionIds),
+  });
 }
 
 function filters({ calls }: World): fc.Arbitrary<LogFilter> {
