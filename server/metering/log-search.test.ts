@@ -124,14 +124,14 @@ type World = { own: LoggedFunction; lines: LogFact[]; calls: (UsageFact & { requ
 
 const WORDS = ["order", "ORDER 50%", "under_score", "back\\slash", "Ähre", "nul\0l", "plain"] as const;
 
-type Pick = <Value>(values: readonly Value[]) => Value;
+type Choose = <Value>(values: readonly Value[]) => Value;
 
 /** Two organizations, one of them with two functions, whose logs are alike; lines printed under ids of others' requests too. */
 async function makeWorld(): Promise<World> {
   const own = await loggedFunction(database.db);
   const functions = [own, await loggedFunction(database.db, 3, own), await loggedFunction(database.db)];
   const random = randomFrom(7);
-  const pick: Pick = (values) => {
+  const pick: Choose = (values) => {
     const value = values[Math.floor(random() * values.length)];
     if (value === undefined) throw new Error("picked from nothing");
     return value;
@@ -147,7 +147,7 @@ async function makeWorld(): Promise<World> {
   return { own, lines, calls };
 }
 
-function anyCall(of: LoggedFunction, pick: Pick, occurredAtMs: number) {
+function anyCall(of: LoggedFunction, pick: Choose, occurredAtMs: number) {
   const status = pick([200, 201, 302, 404, 500, 503, null]);
   return callOf(of, {
     epoch: pick([1n, 2n, 9n]),
@@ -159,7 +159,7 @@ function anyCall(of: LoggedFunction, pick: Pick, occurredAtMs: number) {
   });
 }
 
-function anyLine(of: LoggedFunction, pick: Pick, call: World["calls"][number], at: number): LogFact {
+function anyLine(of: LoggedFunction, pick: Choose, call: World["calls"][number], at: number): LogFact {
   return lineOf(of, {
     epoch: pick([1n, 2n, 9n]),
     requestId: pick([null, call.requestId, call.requestId, call.requestId]),
