@@ -1,12 +1,11 @@
 import { ChevronRight } from "lucide-react";
-import { memo } from "react";
 import { Badge } from "#app/_ui/badge.tsx";
 import { dayAndTime, outcomeLabel, statusTone, wallTime } from "../_requests/call.ts";
 import type { LogGroup } from "./log-groups.ts";
 import { LogLines, Marked } from "./log-lines.tsx";
 import { LEVELS } from "./log-view.ts";
 
-type Props = {
+export type LogRowProps = {
   group: LogGroup;
   searched: string;
   /** The address of this page for one request. */
@@ -14,20 +13,8 @@ type Props = {
   onRequest: (requestId: string) => void;
 };
 
-/** A request with what it printed. A page holds thousands of lines and is asked twice a second, so what did not change is not drawn again. */
-export const LogGroupRow = memo(GroupRow, (before, after) => {
-  const [a, b] = [before.group, after.group];
-  return (
-    before.searched === after.searched &&
-    before.hrefOf === after.hrefOf &&
-    a.key === b.key &&
-    a.request === b.request &&
-    a.lines.length === b.lines.length &&
-    a.lines[0] === b.lines[0]
-  );
-});
-
-function GroupRow(props: Props) {
+/** A request with what it printed. */
+export function LogGroupRow(props: LogRowProps) {
   const { group, searched } = props;
   if (group.lines.length === 0)
     return (
@@ -52,7 +39,7 @@ function GroupRow(props: Props) {
   );
 }
 
-function Summary({ group, searched, hrefOf, onRequest }: Props) {
+function Summary({ group, searched, hrefOf, onRequest }: LogRowProps) {
   const { request, requestId, lines } = group;
   const worst = LEVELS.findLast((level) => lines.some((line) => line.level === level));
   const label = request ? outcomeLabel(request.outcome) : null;

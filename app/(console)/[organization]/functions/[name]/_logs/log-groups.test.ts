@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { LogLine, LoggedRequest } from "../_requests/call.ts";
-import { groupsOf, openRequestIds, withNew } from "./log-groups.ts";
+import { groupsOf, openRequestIds, partsOf, withNew } from "./log-groups.ts";
 
 const line = (id: string, requestId: string | null, atMs: number): LogLine => ({
   id,
@@ -55,4 +55,14 @@ test("a page that nothing new came to is drawn from the very same list, and a lo
   const known = [1, 2, 3];
   expect(withNew(known, [], 3)).toBe(known);
   expect(withNew(known, [4, 5], 3)).toEqual([3, 4, 5]);
+});
+
+test("what comes first to a list leaves all of its parts but the first as they were", () => {
+  expect(partsOf([3, 2, 1], 2)).toEqual([[3], [2, 1]]);
+  expect(partsOf([4, 3, 2, 1], 2)).toEqual([
+    [4, 3],
+    [2, 1],
+  ]);
+  expect(partsOf([5, 4, 3, 2, 1], 2)).toEqual([[5], [4, 3], [2, 1]]);
+  expect(partsOf([], 2)).toEqual([]);
 });

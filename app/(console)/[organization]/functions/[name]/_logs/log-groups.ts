@@ -64,3 +64,18 @@ export function openRequestIds(lines: readonly LogLine[], requests: readonly Log
 export function withNew<Item>(known: readonly Item[], added: readonly Item[], max: number): readonly Item[] {
   return added.length === 0 ? known : [...known, ...added].slice(-max);
 }
+
+/** Whether a group is drawn as it was: lines are only ever added to it, at either end. */
+export function isSameGroup(a: LogGroup, b: LogGroup): boolean {
+  return a.key === b.key && a.request === b.request && a.lines.length === b.lines.length && a.lines[0] === b.lines[0];
+}
+
+/**
+ * Cuts a list into parts of `size`, counted from its end: what is new comes first, so all parts but the first stay what they
+ * were, and a page draws no more than one of them again.
+ */
+export function partsOf<Item>(items: readonly Item[], size: number): Item[][] {
+  const parts: Item[][] = [];
+  for (let end = items.length; end > 0; end -= size) parts.unshift(items.slice(Math.max(0, end - size), end));
+  return parts;
+}

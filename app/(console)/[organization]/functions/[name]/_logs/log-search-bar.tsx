@@ -19,10 +19,10 @@ const levelChoices = [
 
 const statusClasses = [
   { value: "all", label: "All statuses" },
-  { value: "2xx", label: "2xx", description: "answered" },
-  { value: "3xx", label: "3xx", description: "redirected" },
-  { value: "4xx", label: "4xx", description: "refused" },
-  { value: "5xx", label: "5xx", description: "failed" },
+  { value: "2xx", label: "2xx" },
+  { value: "3xx", label: "3xx" },
+  { value: "4xx", label: "4xx" },
+  { value: "5xx", label: "5xx" },
 ];
 
 const timeChoices = [
@@ -57,12 +57,12 @@ export function LogSearchBar({ view, onChange, versions, statuses, live }: Props
       .map((status) => ({ value: status, label: status })),
   ];
   return (
-    <div role="search" aria-label="Log" className="grid gap-2">
+    <div role="search" aria-label="Log" className="grid grid-cols-1 gap-2">
       <div className="grid grid-cols-2 gap-2 sm:flex sm:flex-wrap">
         <SearchField text={view.text} onSearch={(text) => onChange({ text })} />
         <Select
           aria-label="Status"
-          className="sm:w-32"
+          className="sm:w-36"
           choices={statusChoices}
           value={view.status ?? "all"}
           onValueChange={(status) => onChange({ status: status === "all" ? null : status })}

@@ -9,7 +9,7 @@ import { failureOf } from "#app/_trpc/failure.ts";
 import { Button } from "#app/_ui/button.tsx";
 import { Notice } from "#app/_ui/notice.tsx";
 import { dayAndTime } from "../_requests/call.ts";
-import { LogGroupRow } from "./log-group-row.tsx";
+import { LogList } from "./log-list.tsx";
 import { LogSearchBar, SEARCH_FIELD } from "./log-search-bar.tsx";
 import { addressOf, canFollow, viewOf, WHOLE_LOG, type LogView } from "./log-view.ts";
 import { NothingFound } from "./nothing-found.tsx";
@@ -25,13 +25,11 @@ export function LogViewer({ organization, name }: { organization: string; name: 
   const onRequest = useCallback((requestId: string) => show({ ...WHOLE_LOG, requestId }, "push"), [show]);
   useSearchKey();
 
-  const isFollowing = isLive && canFollow(view);
   const error = pages.error ?? followError;
   const statuses = new Set(groups.flatMap(({ request }) => request?.status || []));
   const isCut = (pages.data?.pages ?? []).some((page) => page.isCut);
-  const searched = view.text.trim();
   return (
-    <div className="grid gap-3">
+    <div className="grid grid-cols-1 gap-3">
       <LogSearchBar
         view={view}
         onChange={(change) => show({ ...view, ...change })}
@@ -44,24 +42,23 @@ export function LogViewer({ organization, name }: { organization: string; name: 
       )}
       {error ? <Notice tone="danger">{failureOf(error).message}</Notice> : null}
       {isCut ? <Notice>Some requests printed more lines than fit here. Open one by its id to see all.</Notice> : null}
-      {groups.length > 0 ? (
-        <ol aria-label="Requests and what they printed" className="divide-y rounded-lg border bg-surface">
-          {groups.map((group) => (
-            <li key={group.key} className="[contain-intrinsic-size:auto_80px] [content-visibility:auto]">
-              <LogGroupRow group={group} searched={searched} hrefOf={hrefOf} onRequest={onRequest} />
-            </li>
-          ))}
-        </ol>
-      ) : pages.isPending ? (
+      <LogList
+        groups={groups}
+        isDimmed={pages.isPlaceholderData}
+        searched={view.text.trim()}
+        hrefOf={hrefOf}
+        onRequest={onRequest}
+      />
+      {groups.length > 0 ? null : pages.isPending || pages.isPlaceholderData ? (
         <p className="py-8 text-center text-[13px] text-muted">Searching…</p>
-      ) : pages.data && !pages.hasNextPage ? (
+      ) : pages.hasNextPage ? null : (
         <NothingFound
           view={view}
-          isLive={isFollowing}
+          isLive={isLive && canFollow(view)}
           onWholeTime={() => show({ ...view, time: WHOLE_LOG.time })}
           onWholeLog={() => show(WHOLE_LOG)}
         />
-      ) : null}
+      )}
       <Older pages={pages} hasGroups={groups.length > 0} />
     </div>
   );
@@ -123,7 +120,7 @@ function RequestChip({ requestId, onRemove }: { requestId: string; onRemove: () 
 
 function Older({ pages, hasGroups }: { pages: ReturnType<typeof useLogEntries>["pages"]; hasGroups: boolean }) {
   const last = pages.data?.pages.at(-1);
-  if (!last) return null;
+  if (!last || pages.isPlaceholderData) return null;
   if (!pages.hasNextPage)
     return hasGroups ? (
       <p className="py-2 text-center text-xs text-muted">That is all that matches. Lines are kept for seven days.</p>

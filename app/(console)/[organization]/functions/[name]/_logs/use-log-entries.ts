@@ -1,5 +1,5 @@
-import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMemo, useRef } from "react";
 import { useTRPCClient } from "#app/_trpc/client.tsx";
 import type { LoggedRequest, LogLine } from "../_requests/call.ts";
 import { groupsOf, openRequestIds, withNew } from "./log-groups.ts";
@@ -15,7 +15,8 @@ const OPEN_REQUESTS_MAX = 40;
 
 type LogOf = { organization: string; name: string; view: LogView };
 type Entries = { lines: readonly LogLine[]; requests: readonly LoggedRequest[] };
-type Followed = Entries & { after: string; askedAtMs: number };
+/** Up to where the log that was searched first at `start` was followed. */
+type Reached = { start: string; after: string; askedAtMs: number };
 
 const nothing: Entries = { lines: [], requests: [] };
 
@@ -29,7 +30,7 @@ export function useLogEntries(of: LogOf & { isLive: boolean }) {
     }),
     [pages.data],
   );
-  const start = pages.data?.pages[0]?.after ?? null;
+  const start = (pages.isPlaceholderData ? null : pages.data?.pages[0]?.after) ?? null;
   const followed = useFollowed({ ...of, start, searched });
   const { lines, requests } = followed.data ?? nothing;
   const groups = useMemo(
@@ -56,6 +57,8 @@ function useLogPages(of: LogOf) {
       return client.log.search.query({ organizationSlug: organization, name, filter, ...before }, { signal });
     },
     getNextPageParam: (page) => page.older ?? undefined,
+    // What was found before stays, dimmed, until there is something new to show.
+    placeholderData: keepPreviousData,
     staleTime: Infinity,
     gcTime: 0,
   });
@@ -66,33 +69,32 @@ function useFollowed(of: LogOf & { isLive: boolean; start: string | null; search
   const { organization, name, view, isLive, start, searched } = of;
   const client = useTRPCClient();
   const queryClient = useQueryClient();
+  // Beside the data, which stays the very same while nothing comes, so that nothing is drawn.
+  const reached = useRef<Reached>(undefined);
   const queryKey = [...pagesKeyOf(of), "followed", start];
   return useQuery({
     queryKey,
     enabled: isLive && canFollow(view) && start !== null,
     refetchInterval: FOLLOW_EVERY_MS,
-    queryFn: async ({ signal }): Promise<Followed> => {
-      const known = queryClient.getQueryData<Followed>(queryKey) ?? firstOf(start ?? "");
-      if (Date.now() - known.askedAtMs > FOLLOWED_MS_AGO_MAX) {
+    queryFn: async ({ signal }): Promise<Entries> => {
+      const known = queryClient.getQueryData<Entries>(queryKey) ?? nothing;
+      const { after, askedAtMs } = reachedFrom(reached.current, start ?? "");
+      if (Date.now() - askedAtMs > FOLLOWED_MS_AGO_MAX) {
         void queryClient.resetQueries({ queryKey: pagesKeyOf(of), exact: true });
         return known;
       }
-      const open = openRequestIds(
+      const openIds = openRequestIds(
         [...searched.lines, ...known.lines],
         [...searched.requests, ...known.requests],
         OPEN_REQUESTS_MAX,
       );
       const filter = filterOf({ ...view, time: { kind: "last", span: "7d" } }, 0);
       const tail = await client.log.follow.query(
-        { organizationSlug: organization, name, filter, after: known.after, openRequestIds: open },
+        { organizationSlug: organization, name, filter, after, openRequestIds: openIds },
         { signal },
       );
-      return {
-        lines: withNew(known.lines, tail.lines, FOLLOWED_LINES_MAX),
-        requests: withNew(known.requests, tail.requests, FOLLOWED_REQUESTS_MAX),
-        after: tail.after,
-        askedAtMs: Date.now(),
-      };
+      reached.current = { start: start ?? "", after: tail.after, askedAtMs: Date.now() };
+      return withNewEntries(known, tail);
     },
     staleTime: Infinity,
     gcTime: 0,
@@ -101,6 +103,14 @@ function useFollowed(of: LogOf & { isLive: boolean; start: string | null; search
   });
 }
 
-function firstOf(after: string): Followed {
-  return { ...nothing, after, askedAtMs: Date.now() };
+function reachedFrom(reached: Reached | undefined, start: string): Reached {
+  return reached?.start === start ? reached : { start, after: start, askedAtMs: Date.now() };
+}
+
+function withNewEntries(known: Entries, { lines, requests }: Entries): Entries {
+  if (lines.length === 0 && requests.length === 0) return known;
+  return {
+    lines: withNew(known.lines, lines, FOLLOWED_LINES_MAX),
+    requests: withNew(known.requests, requests, FOLLOWED_REQUESTS_MAX),
+  };
 }
