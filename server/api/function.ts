@@ -7,33 +7,19 @@ import { limitSettings } from "#server/contract/limits.ts";
 import type { RequestRecord } from "#server/contract/usage.ts";
 import { functionUrl } from "#server/env.ts";
 import { deploy } from "#server/functions/deploy.ts";
-import { createFunction, deleteFunction, functionByName, listFunctions } from "#server/functions/functions.ts";
+import { createFunction, deleteFunction, listFunctions } from "#server/functions/functions.ts";
 import { changeLimits, readLimits } from "#server/functions/limit-settings.ts";
 import { sourceFiles } from "#server/functions/source.ts";
 import { listTemplates, templateNames } from "#server/functions/templates.ts";
 import { listVersions, rollBack, versionSource } from "#server/functions/versions.ts";
 import { functionMetrics } from "#server/metering/function-metrics.ts";
-import { recentLogs, recentRequests, requestById } from "#server/metering/usage.ts";
-import { isId } from "#server/std/id.ts";
+import { recentRequests, requestById } from "#server/metering/usage.ts";
 import { formatExact } from "#server/std/money.ts";
 import { awaitRecord, callFunction, functionCall } from "./function-call.ts";
+import { functionProcedure } from "./function-procedure.ts";
 import { organizationProcedure, router } from "./trpc.ts";
 
 const REQUESTS_SHOWN = 50;
-const LOG_LINES_AT_ONCE = 500;
-
-const named = z.object({ name: z.string().max(100) });
-
-/** For the function that the input names; to strangers it does not exist. */
-function functionProcedure(permission: "functions:read" | "functions:write") {
-  return organizationProcedure(permission)
-    .input(named)
-    .use(async ({ ctx, input, next }) => {
-      const organizationId = ctx.organization.id;
-      const found = await functionByName(ctx.db, { organizationId, name: input.name });
-      return next({ ctx: { ...ctx, found, key: { organizationId, functionId: found.id } } });
-    });
-}
 
 /** A call with its price, as the pages show it. */
 function priced(record: RequestRecord, book: PriceBook) {
@@ -103,17 +89,6 @@ export const functionRouter = router({
     const book = await loadPriceBook(ctx.db);
     return records.map((record) => priced(record, book));
   }),
-
-  logs: functionProcedure("functions:read")
-    .input(z.object({ afterId: z.string().max(40).optional(), requestId: z.string().max(60).optional() }))
-    .query(({ ctx, input }) =>
-      recentLogs(ctx.db, {
-        ...ctx.key,
-        afterId: input.afterId,
-        requestId: input.requestId !== undefined && isId("request", input.requestId) ? input.requestId : undefined,
-        limit: LOG_LINES_AT_ONCE,
-      }),
-    ),
 
   metrics: functionProcedure("functions:read")
     .input(z.object({ hours: z.union([z.literal(1), z.literal(6), z.literal(24), z.literal(168)]) }))

@@ -2,6 +2,7 @@ import { accountRouter } from "./account.ts";
 import { billingRouter } from "./billing.ts";
 import { deploymentRouter } from "./deployment.ts";
 import { functionRouter } from "./function.ts";
+import { logRouter } from "./log.ts";
 import { organizationRouter } from "./organization.ts";
 import { planRouter } from "./plan.ts";
 import { createCallerFactory, router } from "./trpc.ts";
@@ -13,6 +14,7 @@ export const appRouter = router({
   billing: billingRouter,
   deployment: deploymentRouter,
   function: functionRouter,
+  log: logRouter,
   organization: organizationRouter,
   plan: planRouter,
   usage: usageRouter,

@@ -39,13 +39,3 @@ export type RequestRecord = {
 
 export const logLevel = z.enum(["debug", "log", "info", "warn", "error"]);
 export type LogLevel = z.infer<typeof logLevel>;
-
-export type LogRecord = {
-  /** Stable and ascending: "<epoch>.<seq>". */
-  id: string;
-  requestId: string | null;
-  versionNumber: number;
-  atMs: number;
-  level: LogLevel;
-  message: string;
-};

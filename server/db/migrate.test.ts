@@ -1,8 +1,12 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Client } from "pg";
 import { expect, test } from "vitest";
-import { migrate } from "./migrate.ts";
-import { testDatabase } from "./test-database.ts";
+import { migrate, readMigrations } from "./migrate.ts";
+import { noFilter, openSchemaEngine } from "./schema-engine.ts";
+import { emptyTestDatabase, testDatabase } from "./test-database.ts";
+
+const prisma = join(import.meta.dirname, "../../prisma");
 
 test("a migrated database is left as it is", async () => {
   await using database = await testDatabase();
@@ -10,11 +14,79 @@ test("a migrated database is left as it is", async () => {
 });
 
 test("the newest migration leads to the schema that the code was generated from", async () => {
-  const { readFile } = await import("node:fs/promises");
-  const prisma = join(import.meta.dirname, "../../prisma");
   const names = (await readdir(join(prisma, "migrations"))).filter((name) => /^\d{14}_/.test(name));
   const newest = names.toSorted().at(-1) ?? "";
   expect(await readFile(join(prisma, "migrations", newest, "schema.prisma"), "utf8")).toBe(
     await readFile(join(prisma, "schema.prisma"), "utf8"),
   );
 });
+
+test("the migrations, those written by hand too, make the tables that the schema describes", async () => {
+  await using migrated = await testDatabase();
+  await using described = await emptyTestDatabase();
+  await inDatabase(described.url, await describedBySchema(described.url));
+  const tables = await inDatabase(described.url, CATALOG);
+  expect(tables.length).toBeGreaterThan(100);
+  expect(await inDatabase(migrated.url, CATALOG)).toEqual(tables);
+});
+
+test("log lines that were there before the table was partitioned are kept", async () => {
+  await using database = await emptyTestDatabase();
+  const migrations = await readMigrations();
+  const partitioning = migrations.findIndex(({ name }) => name.endsWith("_partition_log_lines_by_day"));
+  for (const { script } of migrations.slice(0, partitioning)) await inDatabase(database.url, script);
+  await inDatabase(
+    database.url,
+    `INSERT INTO log_line (epoch, seq, organization_id, function_id, version_id, at, level, message)
+     SELECT 1, n, 'org_1', 'fn_1', 'ver_1', '2026-11-20T23:30:00Z'::timestamptz + n * interval '1 hour', 'log', 'line ' || n
+     FROM generate_series(0, 47) AS n`,
+  );
+  await inDatabase(database.url, migrations[partitioning]?.script ?? "");
+  const kept = await inDatabase(
+    database.url,
+    "SELECT tableoid::regclass::text AS day, count(*)::int AS lines, min(message) AS first FROM log_line GROUP BY 1 ORDER BY 1",
+  );
+  expect(kept).toEqual([
+    { day: "log_line_day_20261120", lines: 1, first: "line 0" },
+    { day: "log_line_day_20261121", lines: 24, first: "line 1" },
+    { day: "log_line_day_20261122", lines: 23, first: "line 25" },
+  ]);
+});
+
+/** What a database's tables are, without partitions: columns, keys, indexes. */
+const CATALOG = `
+  SELECT table_name AS "table", column_name AS name, concat_ws(' ', udt_name, datetime_precision, character_maximum_length,
+         is_nullable, column_default) AS definition
+  FROM information_schema.columns
+  WHERE table_schema = 'public' AND table_name NOT LIKE 'log_line_day_%' AND table_name <> '_prisma_migrations'
+  UNION ALL
+  SELECT tablename, indexname, replace(indexdef, ' ON ONLY ', ' ON ') FROM pg_indexes
+  WHERE schemaname = 'public' AND tablename NOT LIKE 'log_line_day_%' AND tablename <> '_prisma_migrations'
+  UNION ALL
+  SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+  WHERE contype IN ('p', 'u', 'f', 'c') AND connamespace = 'public'::regnamespace
+    AND conrelid::regclass::text !~ '(log_line_day_|_prisma_migrations)'
+  ORDER BY 1, 2, 3`;
+
+async function describedBySchema(databaseUrl: string): Promise<string> {
+  await using schemaEngine = await openSchemaEngine(databaseUrl);
+  const content = await readFile(join(prisma, "schema.prisma"), "utf8");
+  const { stdout } = await schemaEngine.engine.diff({
+    from: { tag: "empty" },
+    to: { tag: "schemaDatamodel", files: [{ path: "schema.prisma", content }] },
+    script: true,
+    exitCode: null,
+    filters: noFilter,
+  });
+  return stdout ?? "";
+}
+
+async function inDatabase(databaseUrl: string, script: string): Promise<unknown[]> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(script)).rows;
+  } finally {
+    await client.end();
+  }
+}

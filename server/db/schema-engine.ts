@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
 import { Pool } from "pg";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
+import { engineAdapter } from "./engine-adapter.ts";
 
 export type SchemaEngine = AsyncDisposable & { engine: bindings.SchemaEngine };
 
@@ -21,7 +21,7 @@ export async function openSchemaEngine(databaseUrl: string): Promise<SchemaEngin
   const start = instance.exports["__wbindgen_start"];
   if (typeof start === "function") start();
   const pool = new Pool({ connectionString: databaseUrl });
-  const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool));
+  const factory = bindMigrationAwareSqlAdapterFactory(engineAdapter(pool));
   const engine = await bindings.SchemaEngine.new({ datamodels: undefined }, () => undefined, factory);
   return {
     engine,

@@ -5,12 +5,21 @@ import { connect, type Db } from "./client.ts";
 export type TestDatabase = AsyncDisposable & { db: Db; url: string };
 
 /** A migrated database of its own, dropped when disposed: `await using database = await testDatabase()`. */
-export async function testDatabase(): Promise<TestDatabase> {
+export function testDatabase(): Promise<TestDatabase> {
+  return makeDatabase("TEMPLATE sluice");
+}
+
+/** As above, with no table in it: for tests of migrations themselves. */
+export function emptyTestDatabase(): Promise<TestDatabase> {
+  return makeDatabase("");
+}
+
+async function makeDatabase(like: string): Promise<TestDatabase> {
   const template = process.env["TEST_DATABASE_URL"];
   if (!template)
     throw new Error("TEST_DATABASE_URL is not set: run through vitest, whose global setup starts a Postgres");
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await inPostgres(template, `CREATE DATABASE ${name} TEMPLATE sluice`);
+  await inPostgres(template, `CREATE DATABASE ${name} ${like}`);
   const url = template.replace("/sluice?", `/${name}?`);
   const db = connect(url);
   return {

@@ -1,6 +1,7 @@
 import { asId, type Id } from "#server/std/id.ts";
 import type { Db } from "#server/db/client.ts";
-import { logLevel, requestOutcome, type LogRecord, type RequestRecord } from "#server/contract/usage.ts";
+import { DAY_MS } from "#server/std/clock.ts";
+import { requestOutcome, type RequestRecord } from "#server/contract/usage.ts";
 
 /** Quantities, exact. The ledger counts nanoseconds and bytes; only prices round. */
 export type Usage = { requests: bigint; cpuNs: bigint; egressBytes: bigint };
@@ -12,8 +13,6 @@ export type UsageReport = {
   /** Most CPU first. A deleted function keeps its usage, with name null. */
   byFunction: { functionId: Id<"function">; name: string | null; usage: Usage; failures: bigint }[];
 };
-
-const DAY_MS = 86_400_000;
 
 /** What an organization used from `from` (inclusive) to `to` (exclusive), both on whole UTC hours, out of the hourly counters. */
 export async function usageReport(
@@ -114,7 +113,8 @@ export async function requestById(
   return (await withVersionNumbers(db, rows))[0] ?? null;
 }
 
-type RequestRow = {
+/** A call as the ledger has it. */
+export type RequestRow = {
   [Column in "requestId" | "method" | "path"]: string | null;
 } & {
   functionId: string;
@@ -129,7 +129,8 @@ type RequestRow = {
   coldStart: boolean;
 };
 
-async function withVersionNumbers(db: Db, rows: RequestRow[]): Promise<RequestRecord[]> {
+/** Calls as the pages show them, with the numbers of their versions. */
+export async function withVersionNumbers(db: Db, rows: RequestRow[]): Promise<RequestRecord[]> {
   const numberOf = await versionNumbers(
     db,
     rows.map((row) => row.versionId),
@@ -147,57 +148,11 @@ async function withVersionNumbers(db: Db, rows: RequestRow[]): Promise<RequestRe
   }));
 }
 
-async function versionNumbers(db: Db, versionIds: string[]): Promise<Map<string, number>> {
+export async function versionNumbers(db: Db, versionIds: string[]): Promise<Map<string, number>> {
   if (versionIds.length === 0) return new Map();
   const versions = await db.version.findMany({
     where: { id: { in: [...new Set(versionIds)] } },
     select: { id: true, number: true },
   });
   return new Map(versions.map((version) => [version.id, version.number]));
-}
-
-/**
- * Lines that a function printed. With `afterId`, those that came later, oldest first; else the newest `limit`, oldest first.
- * Ids order by arrival in the ledger of one runtime life; times order everything.
- */
-export async function recentLogs(
-  db: Db,
-  of: {
-    organizationId: Id<"organization">;
-    functionId: Id<"function">;
-    afterId?: string | undefined;
-    requestId?: Id<"request"> | undefined;
-    limit: number;
-  },
-): Promise<LogRecord[]> {
-  const after = parseLogId(of.afterId);
-  const rows = await db.logLine.findMany({
-    where: {
-      organizationId: of.organizationId,
-      functionId: of.functionId,
-      ...(of.requestId ? { requestId: of.requestId } : {}),
-      ...(after ? { OR: [{ epoch: { gt: after.epoch } }, { epoch: after.epoch, seq: { gt: after.seq } }] } : {}),
-    },
-    orderBy: after ? [{ epoch: "asc" }, { seq: "asc" }] : [{ epoch: "desc" }, { seq: "desc" }],
-    take: of.limit,
-    select: { epoch: true, seq: true, requestId: true, versionId: true, at: true, level: true, message: true },
-  });
-  if (!after) rows.reverse();
-  const numberOf = await versionNumbers(
-    db,
-    rows.map((row) => row.versionId),
-  );
-  return rows.map((row) => ({
-    id: `${row.epoch}.${row.seq}`,
-    requestId: row.requestId,
-    versionNumber: numberOf.get(row.versionId) ?? 0,
-    atMs: row.at.getTime(),
-    level: logLevel.parse(row.level),
-    message: row.message,
-  }));
-}
-
-function parseLogId(id: string | undefined): { epoch: bigint; seq: bigint } | undefined {
-  const match = /^(\d{1,18})\.(\d{1,18})$/.exec(id ?? "");
-  return match?.[1] && match[2] ? { epoch: BigInt(match[1]), seq: BigInt(match[2]) } : undefined;
 }

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { connect, type Db } from "#server/db/client.ts";
 import type { RuntimeEnv } from "#server/env.ts";
 import { beginEpoch, markDrained } from "#server/metering/ledger.ts";
-import { pruneLogs } from "#server/metering/logs.ts";
-import { HOUR_MS } from "#server/std/clock.ts";
+import { databaseNow, keepLogDays } from "#server/metering/log-days.ts";
+import { HOUR_MS, systemClock } from "#server/std/clock.ts";
 import type { Log } from "#server/std/log.ts";
 import type { ThreadEvents } from "./gateway/gateway-threads.ts";
 import type { InstanceParts } from "./instances/instance.ts";
@@ -19,7 +19,6 @@ import { Shipping } from "./meter/shipping.ts";
 import { telemetryOf } from "./telemetry/settings.ts";
 
 const SHIP_MS_MAX = 10_000;
-const LOGS_KEPT_MS = 7 * 24 * HOUR_MS;
 
 /** All that this life counts and what functions print, on its way to Postgres. */
 export class Accounting {
@@ -49,8 +48,9 @@ export class Accounting {
     this.journal.onWritten = () => this.shipping.written(0, this.journal.currentSegment);
     this.journal.onCanWrite = (canWrite) => journals.allows(0, canWrite);
     this.leases = new LeaseBook(db, epoch, log);
-    this.logs = new LogShipper(db, epoch, log);
-    this.#pruning = setInterval(() => void this.#prune(), HOUR_MS);
+    this.logs = new LogShipper({ db, epoch, log, clock: systemClock });
+    void this.#keepLogDays();
+    this.#pruning = setInterval(() => void this.#keepLogDays(), HOUR_MS);
   }
 
   /** Begins an epoch, with a journal for the main thread and each of `threads`; what earlier lives left is shipped meanwhile. */
@@ -106,11 +106,13 @@ export class Accounting {
     }
   }
 
-  async #prune(): Promise<void> {
+  /** Days of log lines: makes those to come, and drops those that are over. */
+  async #keepLogDays(): Promise<void> {
     try {
-      await pruneLogs(this.db, new Date(Date.now() - LOGS_KEPT_MS));
+      const dropped = await keepLogDays(this.db, await databaseNow(this.db));
+      if (dropped.length > 0) this.#log.info({ dropped }, "days of log lines are over, and dropped");
     } catch (error) {
-      this.#log.warn({ err: error }, "old log lines could not be removed; tried again in an hour");
+      this.#log.warn({ err: error }, "days of log lines could not be made or dropped; tried again in an hour");
     }
   }
 }

@@ -11,7 +11,8 @@ export const systemClock: Clock = {
   monotonicUs: () => performance.now() * 1000,
 };
 
-export const HOUR_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** The first moment of the UTC hour that holds the given time. */

@@ -1,77 +1,123 @@
 import type { Db } from "#server/db/client.ts";
 import { recordLogs, type LogFact } from "#server/metering/logs.ts";
+import type { Clock } from "#server/std/clock.ts";
 import type { Log } from "#server/std/log.ts";
+import { DroppedLines, type DropReason } from "./dropped-lines.ts";
+import { LogBudgets } from "./log-budget.ts";
+import { LogQueue, type WaitingLine } from "./log-queue.ts";
 
-const SHIP_EVERY_MS = 150;
-const BATCH_LINES_MAX = 1_000;
-/** Lines that wait for Postgres. Logs are not money: past this they are dropped, and the drop is said. */
-const WAITING_LINES_MAX = 20_000;
+/** Lines gather for this long: a page shows them well within a second, and a quiet function costs Postgres little. */
+const GATHER_MS = 100;
+const RETRY_MS = 500;
+/** To make a batch takes some 10 ms a thousand lines, for which this process serves nobody. */
+const BATCH_LINES_MAX = 500;
+/** Lines that wait for Postgres. Logs are not money: past this they are dropped, and the function's log says so. */
+const WAITING_BYTES_MAX = 64_000_000;
+/** How long a stop goes on storing what waits. */
+const STOP_MS_MAX = 5_000;
 
-/** Carries printed lines to Postgres in batches. */
+/** `epoch` is the life of this process, which numbers its lines. */
+export type LogShipperParts = { db: Db; epoch: bigint; log: Log; clock: Clock; waitingBytesMax?: number };
+
+/**
+ * Carries printed lines to Postgres in batches, one after the other. Lines are numbered as they leave, so their numbers ascend
+ * as they are stored, and who follows a log misses none.
+ */
 export class LogShipper {
-  readonly #db: Db;
-  readonly #epoch: bigint;
-  readonly #log: Log;
-  #waiting: LogFact[] = [];
+  readonly #parts: LogShipperParts;
+  readonly #budgets = new LogBudgets();
+  readonly #queue: LogQueue;
+  readonly #dropped = new DroppedLines();
   #seq = 0n;
-  #dropped = 0;
-  #droppedBefore = 0;
+  /** Sent, and not known to be stored: it is sent again as it is. */
+  #batch: readonly LogFact[] = [];
+  #droppedLines = 0;
   #timer: NodeJS.Timeout | undefined;
-  #shipping: Promise<void> | undefined;
+  #shipping: Promise<unknown> | undefined;
+  #isStopping = false;
 
-  constructor(db: Db, epoch: bigint, log: Log) {
-    this.#db = db;
-    this.#epoch = epoch;
-    this.#log = log;
+  constructor(parts: LogShipperParts) {
+    this.#parts = parts;
+    this.#queue = new LogQueue(parts.waitingBytesMax ?? WAITING_BYTES_MAX);
   }
 
   /** Lines that were never stored, since this process began. */
   get droppedLines(): number {
-    return this.#droppedBefore + this.#dropped;
+    return this.#droppedLines;
   }
 
-  add(line: Omit<LogFact, "epoch" | "seq">): void {
-    if (this.#waiting.length >= WAITING_LINES_MAX) {
-      this.#dropped += 1;
-      return;
+  add(line: WaitingLine): void {
+    const nowMs = this.#parts.clock.nowMs();
+    const reason = this.#refusal(line, nowMs);
+    if (reason) {
+      this.#dropped.add(line, reason, nowMs);
+      this.#droppedLines += 1;
     }
-    this.#seq += 1n;
-    this.#waiting.push({ ...line, epoch: this.#epoch, seq: this.#seq });
-    this.#timer ??= setTimeout(() => this.#start(), SHIP_EVERY_MS);
+    this.#schedule(GATHER_MS);
   }
 
-  /** Ships what waits, once, and ends. */
+  /** Stores what waits, within a bound, and ends. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     clearTimeout(this.#timer);
     await this.#shipping;
-    await this.#ship();
+    const deadline = performance.now() + STOP_MS_MAX;
+    while (this.#hasWork() && performance.now() < deadline) if ((await this.#ship()) === "failed") return;
   }
 
-  #start(): void {
-    this.#shipping = this.#ship().finally(() => {
-      this.#timer = this.#waiting.length > 0 ? setTimeout(() => this.#start(), SHIP_EVERY_MS) : undefined;
-    });
+  #refusal(line: WaitingLine, nowMs: number): DropReason | undefined {
+    if (!this.#budgets.take(line.organizationId, Buffer.byteLength(line.message), nowMs)) return "budget";
+    return this.#queue.add(line) ? undefined : "storage";
   }
 
-  async #ship(): Promise<void> {
-    const batch = this.#waiting.slice(0, BATCH_LINES_MAX);
-    if (batch.length === 0) return;
+  #hasWork(): boolean {
+    return this.#batch.length > 0 || !this.#queue.isEmpty || !this.#dropped.isEmpty;
+  }
+
+  #schedule(afterMs: number): void {
+    if (this.#timer !== undefined || this.#isStopping) return;
+    this.#timer = setTimeout(() => {
+      this.#shipping = this.#ship().then((outcome) => {
+        this.#timer = undefined;
+        if (this.#hasWork()) this.#schedule(pauseAfter(outcome));
+      });
+    }, afterMs);
+  }
+
+  async #ship(): Promise<ShipOutcome> {
+    if (this.#batch.length === 0) this.#batch = this.#nextBatch();
+    const { db, log } = this.#parts;
+    const lines = this.#batch.length;
+    if (lines === 0) return "caught_up";
     try {
-      await recordLogs(this.#db, batch);
-      this.#waiting = this.#waiting.slice(batch.length);
+      await recordLogs(db, this.#batch);
     } catch (error) {
-      this.#log.warn(
-        { err: error, waiting: this.#waiting.length },
-        "printed lines could not be stored; they are tried again",
-      );
+      log.warn({ err: error, lines }, "printed lines could not be stored; they are tried again");
+      return "failed";
     }
-    if (this.#dropped > 0) {
-      this.#log.warn(
-        { dropped: this.#dropped },
-        "printed lines were dropped: Postgres takes them slower than they come",
-      );
-      this.#droppedBefore += this.#dropped;
-      this.#dropped = 0;
-    }
+    this.#batch = [];
+    return lines < BATCH_LINES_MAX ? "caught_up" : "more_waits";
+  }
+
+  /** What is told of dropped lines goes first: it is little, and would wait longest where most is printed. */
+  #nextBatch(): LogFact[] {
+    const { clock, epoch, log } = this.#parts;
+    const notices = this.#dropped.take(this.#isStopping ? Infinity : clock.nowMs(), BATCH_LINES_MAX);
+    for (const { functionId, message } of notices) log.warn({ functionId }, message);
+    const lines = [...notices, ...this.#queue.take(BATCH_LINES_MAX - notices.length)];
+    return lines.map((line) => ({ ...line, epoch, seq: (this.#seq += 1n) }));
+  }
+}
+
+type ShipOutcome = "caught_up" | "more_waits" | "failed";
+
+function pauseAfter(outcome: ShipOutcome): number {
+  switch (outcome) {
+    case "caught_up":
+      return GATHER_MS;
+    case "more_waits":
+      return 0;
+    case "failed":
+      return RETRY_MS;
   }
 }

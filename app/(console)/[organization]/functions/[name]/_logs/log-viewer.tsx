@@ -1,166 +1,138 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { Pause, Play, ScrollText } from "lucide-react";
-import Link from "next/link";
-import { useState } from "react";
+import { X } from "lucide-react";
+import { usePathname, useSearchParams } from "next/navigation";
+import { useCallback, useEffect, useState } from "react";
 import { useTRPC } from "#app/_trpc/client.tsx";
 import { failureOf } from "#app/_trpc/failure.ts";
-import { Badge } from "#app/_ui/badge.tsx";
 import { Button } from "#app/_ui/button.tsx";
-import { CodeBlock } from "#app/_ui/code-block.tsx";
-import { EmptyState } from "#app/_ui/empty-state.tsx";
-import { Input } from "#app/_ui/input.tsx";
 import { Notice } from "#app/_ui/notice.tsx";
-import { Select } from "#app/_ui/select.tsx";
-import { clockTime, statusTone, type Call, type LogLine } from "../_requests/call.ts";
-import { LogLines } from "./log-lines.tsx";
-import { useLogLines } from "./use-log-lines.ts";
+import { dayAndTime } from "../_requests/call.ts";
+import { LogList } from "./log-list.tsx";
+import { LogSearchBar, SEARCH_FIELD } from "./log-search-bar.tsx";
+import { addressOf, canFollow, viewOf, WHOLE_LOG, type LogView } from "./log-view.ts";
+import { NothingFound } from "./nothing-found.tsx";
+import { useLogEntries } from "./use-log-entries.ts";
 
-const LEVELS = ["debug", "log", "info", "warn", "error"] as const;
-const levelChoices = [
-  { value: "debug", label: "All levels" },
-  { value: "info", label: "Info and above" },
-  { value: "warn", label: "Warnings and errors" },
-  { value: "error", label: "Errors" },
-] as const;
-type LeastLevel = (typeof levelChoices)[number]["value"];
-
-const CALLS_REFRESH_MS = 2_000;
-
-type Props = { organization: string; name: string; requestId: string | null };
-
-export function LogViewer({ organization, name, requestId }: Props) {
-  const [isPaused, setPaused] = useState(false);
-  const [search, setSearch] = useState("");
-  const [least, setLeast] = useState<LeastLevel>("debug");
+/** A function's log. What it shows is in the page's address; the page itself stays as it is. */
+export function LogViewer({ organization, name }: { organization: string; name: string }) {
+  const { view, show, hrefOf } = useLogView();
+  const [isLive, setLive] = useState(true);
   const trpc = useTRPC();
-  const lines = useLogLines({ organization, name, requestId, isPaused });
-  const calls = useQuery(
-    trpc.function.recentRequests.queryOptions(
-      { organizationSlug: organization, name },
-      { refetchInterval: isPaused ? false : CALLS_REFRESH_MS },
-    ),
-  );
-  const callOf = new Map((calls.data ?? []).map((call) => [call.requestId, call]));
-  const groups = grouped((lines.data ?? []).filter((line) => isShown(line, search, least)));
+  const versions = useQuery(trpc.function.versions.queryOptions({ organizationSlug: organization, name }));
+  const { groups, pages, followError } = useLogEntries({ organization, name, view, isLive });
+  const onRequest = useCallback((requestId: string) => show({ ...WHOLE_LOG, requestId }, "push"), [show]);
+  useSearchKey();
 
+  const error = pages.error ?? followError;
+  const statuses = new Set(groups.flatMap(({ request }) => request?.status || []));
+  const isCut = (pages.data?.pages ?? []).some((page) => page.isCut);
   return (
-    <div className="grid gap-3">
-      <div className="flex flex-wrap items-center gap-2">
-        <Input
-          aria-label="Filter by text"
-          placeholder="Filter by text"
-          className="h-8.5 min-w-40 flex-1 sm:max-w-72"
-          value={search}
-          onChange={(event) => setSearch(event.target.value)}
-        />
-        <Select
-          aria-label="Filter by level"
-          className="h-8.5 w-48"
-          choices={levelChoices}
-          value={least}
-          onValueChange={setLeast}
-        />
-        <Button onClick={() => setPaused(!isPaused)} aria-pressed={isPaused}>
-          {isPaused ? <Play aria-hidden /> : <Pause aria-hidden />}
-          {isPaused ? "Resume" : "Pause"}
-        </Button>
-        <output className="text-[13px] text-muted">{isPaused ? "Paused" : "Live"}</output>
-        {requestId === null ? null : (
-          <Button asChild variant="ghost">
-            <Link href={`/${organization}/functions/${name}/logs`}>Show all requests</Link>
-          </Button>
-        )}
-      </div>
-      {lines.error ? <Notice tone="danger">{failureOf(lines.error).message}</Notice> : null}
-      {groups.length > 0 ? (
-        <ol className="grid gap-2" aria-label="Requests that printed something">
-          {groups.map((group) => (
-            <li key={group.key}>
-              <RequestLogs group={group} call={callOf.get(group.key)} />
-            </li>
-          ))}
-        </ol>
-      ) : (
-        <NothingPrinted
-          isLoaded={lines.isSuccess}
-          isFiltered={(lines.data ?? []).length > 0}
-          isOneRequest={requestId !== null}
+    <div className="grid grid-cols-1 gap-3">
+      <LogSearchBar
+        view={view}
+        onChange={(change) => show({ ...view, ...change })}
+        versions={(versions.data ?? []).map(({ number }) => number)}
+        statuses={[...statuses]}
+        live={{ isOn: isLive, canBe: canFollow(view), onToggle: () => setLive(!isLive) }}
+      />
+      {view.requestId === null ? null : (
+        <RequestChip requestId={view.requestId} onRemove={() => show({ ...view, requestId: null }, "push")} />
+      )}
+      {error ? <Notice tone="danger">{failureOf(error).message}</Notice> : null}
+      {isCut ? <Notice>Some requests printed more lines than fit here. Open one by its id to see all.</Notice> : null}
+      <LogList
+        groups={groups}
+        isDimmed={pages.isPlaceholderData}
+        searched={view.text.trim()}
+        hrefOf={hrefOf}
+        onRequest={onRequest}
+      />
+      {groups.length > 0 ? null : pages.isPending || pages.isPlaceholderData ? (
+        <p className="py-8 text-center text-[13px] text-muted">Searching…</p>
+      ) : pages.hasNextPage ? null : (
+        <NothingFound
+          view={view}
+          isLive={isLive && canFollow(view)}
+          onWholeTime={() => show({ ...view, time: WHOLE_LOG.time })}
+          onWholeLog={() => show(WHOLE_LOG)}
         />
       )}
+      <Older pages={pages} hasGroups={groups.length > 0} />
     </div>
   );
 }
 
-type Group = { key: string; lines: LogLine[] };
-
-/** Lines by request, newest request first; lines of no request (start-up) each stand where they were printed. */
-function grouped(lines: readonly LogLine[]): Group[] {
-  const groups = new Map<string, Group>();
-  for (const line of lines) {
-    const key = line.requestId ?? `start-up of version ${line.versionNumber}`;
-    const group = groups.get(key) ?? { key, lines: [] };
-    group.lines.push(line);
-    groups.set(key, group);
-  }
-  return [...groups.values()].toReversed();
+/** The page's address as what it shows, and how to change both. */
+function useLogView() {
+  const pathname = usePathname();
+  const params = useSearchParams();
+  const show = useCallback(
+    (next: LogView, how: "replace" | "push" = "replace") => {
+      const address = addressOf(next);
+      const url = address === "" ? pathname : `${pathname}?${address}`;
+      // Next follows the browser's own history, and asks the server for nothing.
+      if (how === "push") window.history.pushState(null, "", url);
+      else window.history.replaceState(null, "", url);
+    },
+    [pathname],
+  );
+  const hrefOf = useCallback(
+    (requestId: string) => `${pathname}?${addressOf({ ...WHOLE_LOG, requestId })}`,
+    [pathname],
+  );
+  return { view: viewOf(params), show, hrefOf };
 }
 
-function isShown(line: LogLine, search: string, least: LeastLevel): boolean {
+/** "/" leads to the search field, unless one is typing already. */
+function useSearchKey(): void {
+  useEffect(() => {
+    function press(event: KeyboardEvent) {
+      const isTyping = event.target instanceof Element && event.target.closest("input, textarea, [contenteditable]");
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
+      event.preventDefault();
+      document.getElementById(SEARCH_FIELD)?.focus();
+    }
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, []);
+}
+
+function RequestChip({ requestId, onRemove }: { requestId: string; onRemove: () => void }) {
   return (
-    LEVELS.indexOf(line.level) >= LEVELS.indexOf(least) &&
-    line.message.toLowerCase().includes(search.trim().toLowerCase())
+    <div className="flex flex-wrap items-center gap-2 text-[13px]">
+      <span className="inline-flex max-w-full items-center gap-1 rounded-full border bg-accent-soft py-0.5 pr-0.5 pl-2.5 text-accent-strong">
+        <span className="truncate font-mono text-xs">{requestId}</span>
+        <Button
+          variant="ghost"
+          size="icon"
+          className="size-6 rounded-full"
+          aria-label="Show all requests"
+          onClick={onRemove}
+        >
+          <X aria-hidden />
+        </Button>
+      </span>
+    </div>
   );
 }
 
-function RequestLogs({ group, call }: { group: Group; call: Call | undefined }) {
-  const [first] = group.lines;
-  const worst = LEVELS.findLast((level) => group.lines.some((line) => line.level === level));
+function Older({ pages, hasGroups }: { pages: ReturnType<typeof useLogEntries>["pages"]; hasGroups: boolean }) {
+  const last = pages.data?.pages.at(-1);
+  if (!last || pages.isPlaceholderData) return null;
+  if (!pages.hasNextPage)
+    return hasGroups ? (
+      <p className="py-2 text-center text-xs text-muted">That is all that matches. Lines are kept for seven days.</p>
+    ) : null;
   return (
-    <details open className="rounded-lg border bg-surface">
-      <summary className="flex cursor-pointer flex-wrap items-center gap-x-3 gap-y-1 px-3 py-2 text-[13px] hover:bg-sunken/50">
-        <time className="font-mono text-[12.5px] text-muted">{first ? clockTime(first.atMs) : ""}</time>
-        {call ? (
-          <>
-            <span className="max-w-72 truncate font-mono text-[12.5px]">
-              <span className="font-semibold">{call.method}</span> {call.path}
-            </span>
-            <Badge tone={statusTone(call.status)}>{call.status}</Badge>
-          </>
-        ) : (
-          <span className="truncate font-mono text-[12.5px] text-muted">{group.key}</span>
-        )}
-        {worst === "error" ? <Badge tone="danger">error</Badge> : null}
-        {worst === "warn" ? <Badge tone="warning">warning</Badge> : null}
-        <span className="ml-auto text-xs text-muted">
-          {group.lines.length === 1 ? "1 line" : `${group.lines.length} lines`} · version {first?.versionNumber}
-        </span>
-      </summary>
-      <div className="px-3 pb-3">
-        <LogLines lines={group.lines} />
-      </div>
-    </details>
-  );
-}
-
-function NothingPrinted({
-  isLoaded,
-  isFiltered,
-  isOneRequest,
-}: {
-  isLoaded: boolean;
-  isFiltered: boolean;
-  isOneRequest: boolean;
-}) {
-  if (!isLoaded) return <p className="py-8 text-center text-[13px] text-muted">Loading…</p>;
-  if (isFiltered) return <p className="py-8 text-center text-[13px] text-muted">No line matches the filter.</p>;
-  return (
-    <EmptyState icon={ScrollText} title={isOneRequest ? "This request printed nothing" : "Nothing printed yet"}>
-      <p className="mb-3">
-        Print something in your function, call it, and it appears here within a second, under its request.
-      </p>
-      <CodeBlock label="Example" code={'console.log("order received", order.id);'} className="text-left" />
-    </EmptyState>
+    <div className="flex flex-wrap items-center justify-center gap-3 py-2">
+      <span className="text-[13px] text-muted">
+        {hasGroups ? "Searched" : "Nothing found yet: searched"} back to {dayAndTime(last.searchedToMs)}
+      </span>
+      <Button isBusy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+        Load older
+      </Button>
+    </div>
   );
 }

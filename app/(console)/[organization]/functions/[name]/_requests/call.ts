@@ -2,10 +2,12 @@ import type { inferRouterOutputs } from "@trpc/server";
 import type { AppRouter } from "#server/api/root.ts";
 import type { Tone } from "#app/_ui/badge.tsx";
 
-type Outputs = inferRouterOutputs<AppRouter>["function"];
-export type Call = Outputs["recentRequests"][number];
-export type RunResult = Outputs["run"];
-export type LogLine = Outputs["logs"][number];
+type Outputs = inferRouterOutputs<AppRouter>;
+export type Call = Outputs["function"]["recentRequests"][number];
+export type RunResult = Outputs["function"]["run"];
+export type LogPage = Outputs["log"]["search"];
+export type LogLine = LogPage["lines"][number];
+export type LoggedRequest = LogPage["requests"][number];
 
 export function statusTone(status: number): Tone {
   if (status >= 500 || status === 0) return "danger";
@@ -21,6 +23,14 @@ function two(part: number): string {
 export function clockTime(atMs: number): string {
   const at = new Date(atMs);
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** "14:05:09.123" for what was today, and "21 Nov 14:05:09" for what was before, in the reader's own time zone. */
+export function dayAndTime(atMs: number): string {
+  const at = new Date(atMs);
+  if (at.toDateString() === new Date().toDateString()) return clockTime(atMs);
+  const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return `${day} ${clockTime(atMs).slice(0, 8)}`;
 }
 
 /** "12.3 ms" out of microseconds; "2.40 s" beyond a second. */

@@ -123,22 +123,30 @@ const LOGS_REFRESH_MS = 500;
 const LOGS_TRIES_MAX = 10;
 
 /** What the call printed. Lines arrive a little after the answer, so it is asked again for some seconds. */
-function Printed({ organization, name, requestId }: { organization: string; name: string; requestId: string | null }) {
+function Printed({
+  organization,
+  name,
+  requestId,
+}: {
+  organization: string;
+  name: string;
+  requestId: Answered["requestId"];
+}) {
   const trpc = useTRPC();
   const { data } = useQuery(
-    trpc.function.logs.queryOptions(
-      { organizationSlug: organization, name, requestId: requestId ?? "" },
+    trpc.log.search.queryOptions(
+      { organizationSlug: organization, name, filter: requestId === null ? {} : { requestId } },
       {
         enabled: requestId !== null,
         refetchInterval: ({ state }) => (state.dataUpdateCount < LOGS_TRIES_MAX ? LOGS_REFRESH_MS : false),
       },
     ),
   );
-  if (!data || data.length === 0) return null;
+  if (!data || data.lines.length === 0) return null;
   return (
     <div>
       <h4 className="mb-1 text-xs font-medium text-muted">Printed</h4>
-      <LogLines lines={data} />
+      <LogLines lines={data.lines} />
     </div>
   );
 }
