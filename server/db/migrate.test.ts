@@ -64,7 +64,7 @@ const CATALOG = `
   WHERE schemaname = 'public' AND tablename NOT LIKE 'log_line_day_%' AND tablename <> '_prisma_migrations'
   UNION ALL
   SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-  WHERE contype IN ('p', 'u', 'f', 'c') AND connamespace = 'public'::regnamespace
+  WHERE contype IN ('p', 'u', 'f') AND connamespace = 'public'::regnamespace
     AND conrelid::regclass::text !~ '(log_line_day_|_prisma_migrations)'
   ORDER BY 1, 2, 3`;
 
