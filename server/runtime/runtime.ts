@@ -30,6 +30,7 @@ import type { EgressTotals } from "./platform/egress-budget.ts";
 import { machineRules } from "./platform/egress-rules.ts";
 import { runDirFor } from "./run-dir.ts";
 import { openSandboxHost } from "./sandbox/open-host.ts";
+import type { SandboxHost } from "./sandbox/sandbox.ts";
 import { WarmPool } from "./sandbox/warm-pool.ts";
 
 const SHIP_MS_MAX = 10_000;
@@ -48,10 +49,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
   void recover(journalsDir, db, epoch, log);
 
   const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
-  const rules = machineRules(env.EGRESS_ALLOW);
-  const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) =>
-    egressHost({ rules, uid, log, totals }),
-  );
+  const host = await openSandboxes(env, log, totals);
   const warmPool = new WarmPool(host, env.WARM_POOL_SIZE, log);
   const onLine: InstanceParts["onLine"] = ({ organizationId, functionId, versionId }, line) =>
     logs.add({ ...line, organizationId, functionId, versionId });
@@ -91,6 +89,7 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
       clearInterval(pruning);
       await routes.close();
       await Promise.all([fleet.close(), warmPool.close()]);
+      await host.close();
       await journal.settled(END_MS_MAX);
       await journal.close();
       await logs.stop();
@@ -98,6 +97,16 @@ export async function startRuntime(env: RuntimeEnv, log: Log): Promise<{ stop():
       await db.$disconnect();
     },
   };
+}
+
+function openSandboxes(env: RuntimeEnv, log: Log, totals: EgressTotals): Promise<SandboxHost> {
+  const rules = machineRules(env.EGRESS_ALLOW);
+  return openSandboxHost({
+    runDir: env.RUN_DIR ?? runDirFor(env.DATA_DIR),
+    cgroupParent: env.CGROUP_PARENT,
+    openOutSocket: (uid) => egressHost({ rules, uid, log, totals }),
+    onTrouble: (message, error) => log.warn({ err: error }, message),
+  });
 }
 
 /** Journals have one owner: recovery removes those of lives that are over, and must never take a living one for such. */
