@@ -5,7 +5,7 @@ import { probeVersion } from "#server/runtime/sandbox/probe-host.ts";
 import { memoryBytesBound, type SandboxHost } from "#server/runtime/sandbox/sandbox.ts";
 import { must, type Finding } from "./finding.ts";
 
-const PROBE_MS_MAX = 20_000;
+const PROBE_MS_MAX = 60_000;
 const MB = 1024 * 1024;
 
 /** What holds where the kernel doesn't. */

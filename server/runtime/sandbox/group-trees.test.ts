@@ -23,7 +23,7 @@ const kinds = (obstacles: ReadonlyMap<string, Obstacle>) =>
 test("at the root of version 2, all controllers are handed down and groups made below it", () => {
   const mountDir = fakeMount({ "cgroup.subtree_control": "" });
   const { trees, obstacles } = find(mountDir, "0::/\n");
-  expect(trees).toEqual([{ version: 2, controllers: ["memory", "cpu", "pids"], dir: mountDir + "/" }]);
+  expect(trees).toEqual([{ version: 2, controllers: ["memory", "cpu", "pids"], dir: mountDir }]);
   expect(kinds(obstacles)).toEqual({});
 });
 
@@ -78,6 +78,21 @@ test("a threaded group of version 2 is refused, as none of its kind bounds memor
     cpu: "threaded",
     pids: "threaded",
   });
+});
+
+test("a group of version 2 in which something else runs is left as it is", () => {
+  const mountDir = fakeMount({
+    "cgroup.subtree_control": "",
+    "busy/cgroup.subtree_control": "",
+    "busy/cgroup.type": "domain\n",
+    "busy/cgroup.procs": "4711\n",
+  });
+  expect(kinds(find(mountDir, "0::/\n", "/busy").obstacles)).toEqual({
+    memory: "has_processes",
+    cpu: "has_processes",
+    pids: "has_processes",
+  });
+  expect(readFileSync(join(mountDir, "busy/cgroup.subtree_control"), "utf8")).toBe("");
 });
 
 test("no control groups mounted at all is no error", () => {

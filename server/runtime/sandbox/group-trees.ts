@@ -83,7 +83,7 @@ function parseOwnGroups(text: string): { names: string[]; group: string }[] {
 
 function versionOne(rootDir: string, group: string, { parent }: TreeOptions): string | Obstacle {
   if (!existsSync(rootDir)) return { kind: "not_mounted" };
-  const named = join(rootDir, parent ?? "/");
+  const named = below(rootDir, parent ?? "/");
   const isNamed = parent !== undefined && isDirectory(named);
   // A group may be named for the one hierarchy that needs it: the others go on as without.
   if (!isNamed && group !== "/")
@@ -103,7 +103,7 @@ function versionTwo(
     existsSync(join(dir, "cgroup.subtree_control")),
   );
   const own = parseOwnGroups(options.ownGroups).find(({ names }) => names.join("") === "")?.group;
-  const dir = rootDir === undefined ? "" : join(rootDir, options.parent ?? "/");
+  const dir = rootDir === undefined ? "" : below(rootDir, options.parent ?? "/");
   const forAll = rootDir === undefined || own === undefined ? notMounted : obstacleAt({ rootDir, dir, own }, options);
   const controllers = wanted.filter((controller) => {
     const obstacle = forAll ?? handDown(dir, controller);
@@ -124,11 +124,13 @@ function obstacleAt({ rootDir, dir, own }: Place, { parent, uid }: TreeOptions):
   if (!isWritable(dir)) return { kind: "not_writable", version: 2, dir };
   const type = readIfThere(join(dir, "cgroup.type")).trim(); // the root of all has none
   if (type !== "" && type !== "domain") return { kind: "threaded", version: 2, dir };
-  const ancestor = join(rootDir, commonAncestor(own, parent ?? "/"));
+  const ancestor = below(rootDir, commonAncestor(own, parent ?? "/"));
   if (uid !== 0 && !isWritable(join(ancestor, "cgroup.procs"))) return { kind: "no_way_in", version: 2, dir: ancestor };
   // It was delegated to the service that we are part of, as systemd's Delegate= does: what runs in it is ours.
   if (type === "domain" && parent === own) gatherProcesses(dir);
-  return undefined;
+  // The kernel would let such a group hand down all but memory, and make it a threaded one, with whoever is in it.
+  const hasProcesses = type === "domain" && readIfThere(join(dir, "cgroup.procs")).trim() !== "";
+  return hasProcesses ? { kind: "has_processes", version: 2, dir } : undefined;
 }
 
 /**
@@ -162,6 +164,11 @@ function handDown(dir: string, controller: Controller): Obstacle | undefined {
     default:
       return { kind: "not_writable", version: 2, dir };
   }
+}
+
+/** A group's folder; groups are named with a slash before them. */
+function below(rootDir: string, group: string): string {
+  return group === "/" ? rootDir : join(rootDir, group);
 }
 
 function commonAncestor(one: string, other: string): string {
