@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["server/**/*.test.ts", "app/**/*.test.ts"],
+    exclude: ["**/*.long.test.ts", "**/node_modules/**"], // vitest.long.config.ts
     globalSetup: ["server/db/test-server.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -87,20 +87,20 @@ await check("format", join(bin, "oxfmt"), ["--check"]);
 await check("lint", join(bin, "oxlint"), ["--type-aware", "--deny-warnings"]);
 await check("types", join(bin, "tsc"), ["--noEmit"]);
 await check("unused code and packages", join(bin, "knip"), []);
-await suite(
-  "unit, database and runtime tests",
-  (report) => [
-    "node_modules/vitest/vitest.mjs",
-    "run",
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${report}`,
-  ],
-  ({ numPassedTests, numFailedTests }) => ({ passed: numPassedTests, failed: numFailedTests }),
-);
+const vitest = (config) => (report) => [
+  "node_modules/vitest/vitest.mjs",
+  "run",
+  `--config=${config}`,
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+];
+const countedByVitest = ({ numPassedTests, numFailedTests }) => ({ passed: numPassedTests, failed: numFailedTests });
+await suite("unit, database and runtime tests", vitest("vitest.config.ts"), countedByVitest);
 await suite(
   "journeys in a browser",
   () => ["node_modules/@playwright/test/cli.js", "test", "--reporter=list,json"],
   ({ stats }) => ({ passed: stats.expected, failed: stats.unexpected + stats.skipped + stats.flaky }),
 );
+await suite("long tests", vitest("vitest.long.config.ts"), countedByVitest);
 finish(counts);

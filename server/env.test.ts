@@ -64,6 +64,20 @@ test("a collector is named by OpenTelemetry's own variables, and what is no addr
   expect(() => readRuntimeEnv({ ...runtime, TRACE_SAMPLE_RATIO: "2" })).toThrow("TRACE_SAMPLE_RATIO");
 });
 
+test("CGROUP_PARENT is a group as /proc/self/cgroup names it, and nothing else", () => {
+  const parentOf = (CGROUP_PARENT: string) =>
+    readRuntimeEnv({ ...console, CGROUP_PARENT, FUNCTIONS_DOMAIN: undefined }).CGROUP_PARENT;
+  expect(["", " ", "/", "/sluice", "/system.slice/sluice.service"].map(parentOf)).toEqual([
+    undefined,
+    undefined,
+    "/",
+    "/sluice",
+    "/system.slice/sluice.service",
+  ]);
+  for (const wrong of ["sluice", "/a/../b", "/..", "/a/", "//a", "/sys/fs/cgroup/memory/sluice"])
+    expect(() => parentOf(wrong)).toThrow("CGROUP_PARENT: ");
+});
+
 test(".env.example lists every setting that is read, each once and explained, and no other", () => {
   const lines = readFileSync(join(import.meta.dirname, "../.env.example"), "utf8").split("\n");
   const listed = lines.flatMap((line) => /^#([A-Z][A-Z0-9_]*)=\S* +# \S/.exec(line)?.[1] ?? []);

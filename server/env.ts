@@ -85,10 +85,29 @@ const consoleVariables = z.object({
 });
 const consoleEnv = consoleVariables.superRefine(keepDomainsApart);
 
+const sandboxes = {
+  /** A group that the operator made for Sluice's control groups, as /proc/self/cgroup would name it. */
+  CGROUP_PARENT: z
+    .string()
+    .trim()
+    .regex(
+      /^(\/(?!\.\.?(\/|$))[^/]+)+$|^\/?$/,
+      "name a group as /proc/self/cgroup does, such as /sluice or /system.slice/sluice.service",
+    )
+    .refine((path) => !path.startsWith("/sys/fs/cgroup"), {
+      error: "leave out /sys/fs/cgroup and, in version 1, the controller: /sluice names /sys/fs/cgroup/memory/sluice",
+    })
+    .transform((path) => (path === "" ? undefined : path))
+    .optional(),
+};
+
+const doctorEnv = z.object(sandboxes);
+
 const runtimeEnv = z.object({
   ...shared,
   ...database,
   ...internal,
+  ...sandboxes,
   /** Where sockets and shared binaries live; short, because a unix socket's path has 107 bytes at most. */
   RUN_DIR: optionalText,
   /** Host names or addresses that functions may reach although they are private, comma-separated: "db.internal:5432,10.0.0.7:80". */
@@ -152,6 +171,7 @@ function decoded(text: string): string {
 export type SupervisorEnv = z.infer<typeof supervisorEnv>;
 export type ConsoleEnv = z.infer<typeof consoleEnv>;
 export type RuntimeEnv = z.infer<typeof runtimeEnv>;
+type DoctorEnv = z.infer<typeof doctorEnv>;
 
 /** Thrown with one line a wrong variable, to be printed as it is. */
 export class EnvError extends Error {}
@@ -173,6 +193,10 @@ export function readConsoleEnv(source: NodeJS.ProcessEnv = process.env): Console
 
 export function readRuntimeEnv(source: NodeJS.ProcessEnv = process.env): RuntimeEnv {
   return read(runtimeEnv, source);
+}
+
+export function readDoctorEnv(source: NodeJS.ProcessEnv = process.env): DoctorEnv {
+  return read(doctorEnv, source);
 }
 
 /** Every setting there is: what `.env.example` lists. */

@@ -85,9 +85,9 @@ export async function startRuntime(
       internal.close();
       await threads.drain(env.DRAIN_MS_MAX);
       watch.stop();
-      starts.stop();
       await routes.close();
       await Promise.all([fleet.close(), warmPool.close()]);
+      await starts.close();
       await threads.end(END_MS_MAX);
       await accounting.close();
       hold.release();
@@ -97,9 +97,12 @@ export async function startRuntime(
 
 async function openStarts(env: RuntimeEnv, totals: EgressTotals, log: Log): Promise<StartWatch> {
   const rules = machineRules(env.EGRESS_ALLOW);
-  const host = await openSandboxHost(env.RUN_DIR ?? runDirFor(env.DATA_DIR), (uid) =>
-    egressHost({ rules, uid, log, totals }),
-  );
+  const host = await openSandboxHost({
+    runDir: env.RUN_DIR ?? runDirFor(env.DATA_DIR),
+    cgroupParent: env.CGROUP_PARENT,
+    openOutSocket: (uid) => egressHost({ rules, uid, log, totals }),
+    onTrouble: (message, error) => log.warn({ err: error }, message),
+  });
   return new StartWatch(host, log);
 }
 

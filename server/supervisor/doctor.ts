@@ -1,110 +1,62 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { chown } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { hostGroups, openSandboxHost, SANDBOX_UID } from "#server/runtime/sandbox/open-host.ts";
+import { loadEnvFile } from "node:process";
+import { EnvError, readDoctorEnv } from "#server/env.ts";
+import { hostTrees } from "#server/runtime/sandbox/open-host.ts";
+import { openProbeHost } from "#server/runtime/sandbox/probe-host.ts";
 import { readProcessWalls, type ProcessWalls } from "#server/runtime/sandbox/process-walls.ts";
+import type { SandboxHost } from "#server/runtime/sandbox/sandbox.ts";
 import { messageOf } from "#server/std/fault.ts";
+import type { Finding } from "./finding.ts";
+import { groupFindings, liveGroupFindings } from "./group-findings.ts";
+import { processFindings } from "./process-findings.ts";
 
 /**
- * `npm run doctor`: starts one sandbox as the runtime does, asks the kernel which walls stand around it, and prints them.
- * Exit code 1 when one is missing that must hold everywhere; what depends on the machine is told with what holds instead.
+ * `npm run doctor`: starts sandboxes as the runtime does, asks the kernel which walls stand around them, tries those
+ * that can be tried, and prints what it found. Exit code 1 when one is missing that must hold everywhere, or that the
+ * operator has asked for; what depends on the machine is told with what holds instead, and the commands that change it.
  */
-type Finding = { wall: string; state: "holds" | "missing" | "absent"; detail: string };
+const SETTLE_MS = 5_000;
+const ENV_FILE = join(import.meta.dirname, "../../.env");
 
-const NO_CAPABILITIES = "0000000000000000";
-const NAMESPACES = 7;
-
-function inspect({ status, ownNamespaces, limits, interfaces }: ProcessWalls): Finding[] {
-  const must = (wall: string, holds: boolean, detail: string): Finding => ({
-    wall,
-    state: holds ? "holds" : "missing",
-    detail,
-  });
-  const uid = Number(status.get("Uid")?.split("\t")[0]);
-  const wantedUid = process.getuid?.() === 0 ? SANDBOX_UID : process.getuid?.();
-  const capabilities = ["CapPrm", "CapEff", "CapBnd"].map((set) => status.get(set));
-  return [
-    must("namespaces", ownNamespaces.length === NAMESPACES, `its own: ${ownNamespaces.join(" ")}`),
-    must(
-      "no network",
-      interfaces.every((name) => name === "lo"),
-      `interfaces: ${interfaces.join(" ")}`,
-    ),
-    must(
-      "system calls",
-      status.get("Seccomp") === "2",
-      `Seccomp ${status.get("Seccomp")}, 2 is a list of allowed calls`,
-    ),
-    must("no new privileges", status.get("NoNewPrivs") === "1", `NoNewPrivs ${status.get("NoNewPrivs")}`),
-    must(
-      "capabilities",
-      capabilities.every((set) => set === NO_CAPABILITIES),
-      `CapPrm CapEff CapBnd ${capabilities.join(" ")}`,
-    ),
-    must("account", uid === wantedUid && uid !== 0, `uid ${uid} on the host`),
-    must(
-      "file size, core",
-      limits.get("Max file size") === "0" && limits.get("Max core file size") === "0",
-      "no file grows, no core is written",
-    ),
-    must("open files", Number(limits.get("Max open files")) <= 2_048, `${limits.get("Max open files")} at most`),
-    tasks(limits.get("Max processes")),
-  ];
-}
-
-function tasks(soft: string | undefined): Finding {
-  if (Number(soft) <= 32) return { wall: "threads", state: "holds", detail: `${soft} at most, by the kernel's limit` };
-  return {
-    wall: "threads",
-    state: "absent",
-    detail:
-      "no limit of its own: the list of system calls refuses processes, and the control group counts threads where there is one",
-  };
-}
-
-function controlGroups(): Finding[] {
-  const { controllers } = hostGroups();
-  const instead = {
-    memory:
-      "the runtime looks every 60 ms and ends who holds too much; a sudden burst may pass the limit for that long",
-    cpu: "no share by the kernel; the CPU limit of a request holds all the same",
-    pids: "the list of system calls refuses processes all the same",
-  };
-  return (["memory", "cpu", "pids"] as const).map((controller) => ({
-    wall: `control group: ${controller}`,
-    state: controllers.includes(controller) ? "holds" : "absent",
-    detail: controllers.includes(controller) ? "one group a sandbox" : instead[controller],
-  }));
-}
-
-async function inspectSandbox(): Promise<Finding[]> {
-  const runDir = mkdtempSync(join(tmpdir(), "sluice-doctor-"));
-  chmodSync(runDir, 0o711);
+async function inspectSandboxes(cgroupParent: string | undefined): Promise<Finding[]> {
+  const troubles: Finding[] = [];
+  const found = hostTrees(cgroupParent);
+  const groups = groupFindings(found, cgroupParent);
   try {
-    const host = await openSandboxHost(runDir, (uid) => async (path) => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(path, resolve));
-      if (uid !== undefined) await chown(path, uid, uid);
-      const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
-      return { configure: () => undefined, close }; // no function comes, and so nothing leaves
+    await using host = await openProbeHost({
+      cgroupParent,
+      onTrouble: (message, error) =>
+        troubles.push({ wall: "sandbox", state: "missing", detail: `${message}: ${messageOf(error)}` }),
     });
-    const sandbox = await host.start();
-    // workerd waits for its configuration; by then bwrap has become it, and all walls stand.
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const findings = inspect(readProcessWalls(sandbox.pid));
-    await sandbox.kill();
-    return [{ wall: "sandbox", state: "holds", detail: "one was started and ended" }, ...findings];
+    const walls = processFindings(await wallsOfOne(host));
+    const controllers = found.trees.flatMap(({ controllers }) => controllers);
+    const live = await liveGroupFindings(host, controllers);
+    return [
+      { wall: "sandbox", state: "holds", detail: "one was started and ended" },
+      ...walls,
+      ...groups,
+      ...live,
+      ...troubles,
+    ];
   } catch (error) {
-    return [{ wall: "sandbox", state: "missing", detail: messageOf(error) }];
-  } finally {
-    rmSync(runDir, { recursive: true, force: true });
+    return [{ wall: "sandbox", state: "missing", detail: messageOf(error) }, ...groups, ...troubles];
   }
 }
 
-const SETTLE_MS = 500;
+/** Of a sandbox that waits for its configuration: by then bwrap has become workerd, and all walls stand. */
+async function wallsOfOne(host: SandboxHost): Promise<ProcessWalls> {
+  const sandbox = await host.start();
+  const deadline = performance.now() + SETTLE_MS;
+  let walls = readProcessWalls(sandbox.pid);
+  while (walls.status.get("Name") !== "workerd" && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    walls = readProcessWalls(sandbox.pid);
+  }
+  await sandbox.kill();
+  return walls;
+}
 
 function bubblewrap(): Finding {
   try {
@@ -114,16 +66,34 @@ function bubblewrap(): Finding {
       detail: execFileSync("bwrap", ["--version"], { encoding: "utf8" }).trim(),
     };
   } catch {
-    return { wall: "bubblewrap", state: "missing", detail: "install it: sudo apt-get install bubblewrap" };
+    return {
+      wall: "bubblewrap",
+      state: "missing",
+      detail: "it is not installed",
+      commands: ["sudo apt-get install bubblewrap"],
+    };
   }
 }
 
-const findings = [bubblewrap(), ...(await inspectSandbox()), ...controlGroups()];
-for (const { wall, state, detail } of findings) console.log(`${state.padEnd(8)} ${wall.padEnd(24)} ${detail}`);
-const missing = findings.filter(({ state }) => state === "missing").length;
-console.log(
-  missing === 0
-    ? "Every wall that must hold does."
-    : `${missing} missing: do not run other people's code on this machine.`,
-);
-process.exit(missing === 0 ? 0 : 1);
+function print(findings: readonly Finding[]): void {
+  for (const { wall, state, detail, commands = [] } of findings) {
+    console.log(`${state.padEnd(8)} ${wall.padEnd(24)} ${detail}`);
+    for (const command of commands) console.log(`${" ".repeat(34)}$ ${command}`);
+  }
+  const missing = findings.filter(({ state }) => state === "missing").length;
+  console.log(
+    missing === 0
+      ? "Every wall that must hold does."
+      : `${missing} missing: do not run other people's code on this machine.`,
+  );
+  process.exitCode = missing === 0 ? 0 : 1;
+}
+
+try {
+  if (existsSync(ENV_FILE)) loadEnvFile(ENV_FILE); // as `npm start` does; what is set already wins
+  print([bubblewrap(), ...(await inspectSandboxes(readDoctorEnv().CGROUP_PARENT))]);
+} catch (error) {
+  if (!(error instanceof EnvError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

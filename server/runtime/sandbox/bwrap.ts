@@ -35,20 +35,34 @@ export type BwrapOptions = {
   bounds: ResourceBounds;
   /** Opens the platform's end of a sandbox's out socket before the sandbox starts. */
   openOutSocket(path: string): Promise<OutSocket>;
+  /** Told what went wrong beside the work, and what it costs. */
+  onTrouble(message: string, error: unknown): void;
 };
 
 /** Starts workerd in namespaces of its own by bubblewrap: no network, a read-only root, two unix sockets. */
 export function bwrapHost(options: BwrapOptions): SandboxHost {
-  return { start: () => start(options) };
+  return {
+    start: () => start(options),
+    close: async () => options.groups.close(),
+  };
 }
 
 async function start(options: BwrapOptions): Promise<Sandbox> {
   const name = newId("instance").slice("ins_".length);
+  const group = await options.groups.create(name);
+  try {
+    return await startIn(group, name, options);
+  } catch (error) {
+    void group.remove();
+    throw error;
+  }
+}
+
+async function startIn(group: Group, name: string, options: BwrapOptions): Promise<Sandbox> {
   const inSocketPath = join(options.socketDir, `${name}.in`);
   const outSocketPath = join(options.socketDir, `${name}.out`);
   const out = await options.openOutSocket(outSocketPath);
   const listener = listenOnSocket(inSocketPath);
-  const group = options.groups.create(name);
   const seccompFd = openSync(options.seccompPath, "r"); // bwrap reads it to its end, so each start needs one of its own
   const { program, args } = options.bounds.wrap("bwrap", walls(options, outSocketPath));
   const child = spawn(program, args, {
@@ -84,8 +98,12 @@ async function start(options: BwrapOptions): Promise<Sandbox> {
     listening,
     exited,
     configure(spec) {
-      group.bound({ memoryBytesMax: memoryBytesBound(spec.limits) });
+      group.boundMemory(memoryBytesBound(spec.limits));
       child.stdin?.end(encodeWorkerConfig(spec));
+      // While it reads: the first answer doesn't wait for a share of the CPU.
+      group.joinOrganization(spec.organizationId).catch((error: unknown) => {
+        options.onTrouble("a sandbox has no share of its organization's CPU; its other bounds hold", error);
+      });
     },
     async kill() {
       killHard(pid);
@@ -165,12 +183,12 @@ function exitOf(child: ChildProcess, group: Group): Promise<Exit> {
   return new Promise((resolve) => {
     child.once("exit", (code, signal) => {
       resolve({ code, signal, isOutOfMemory: group.oomKills() > 0 });
-      group.remove();
+      void group.remove();
     });
     // It never ran: no process may be made, or no descriptor is left. Whoever waits for its pid is told.
     child.once("error", () => {
       resolve({ code: null, signal: null, isOutOfMemory: false });
-      group.remove();
+      void group.remove();
     });
   });
 }

@@ -1,159 +1,230 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { errnoOf } from "#server/std/fault.ts";
+import type { Controller, GroupTree } from "./group-trees.ts";
 
-/**
- * Control groups, one a sandbox: memory that the kernel itself refuses, a share of the CPU, a number of tasks. Both
- * versions of the interface are spoken, as both are in use, and each controller is used where it is writable.
- */
-export type Controller = "memory" | "cpu" | "pids";
-
-export type GroupBounds = { memoryBytesMax: number };
-
+/** The control groups of one sandbox: memory that the kernel itself refuses, a share of the CPU, a number of tasks. */
 export type Group = {
   /** Puts a process, which has no threads or children elsewhere yet, into the group. */
   add(pid: number): Promise<void>;
-  bound(bounds: GroupBounds): void;
-  /** How many processes of the group the kernel has killed for memory. */
+  /** Holds at once, wherever its processes are. */
+  boundMemory(bytesMax: number): void;
+  /**
+   * Moves its processes among those of their organization. Organizations share the CPU equally when all want it, however
+   * many sandboxes each has; the sandboxes of one share what is its own.
+   */
+  joinOrganization(organizationId: string): Promise<void>;
+  /** How many of its processes the kernel has killed for memory. */
   oomKills(): number;
-  /** To be called when its processes are gone. */
-  remove(): void;
+  /** To be called once its processes are gone; an organization's group goes with its last sandbox. */
+  remove(): Promise<void>;
 };
 
-export type GroupHost = { readonly controllers: readonly Controller[]; create(name: string): Group };
-
-/** Tasks, threads included, in one sandbox. */
-const TASKS_MAX = 64;
-/** Of 1024, or of 100 in version 2: sandboxes yield to the platform when both want the CPU. */
-const CPU_SHARES_V1 = 256;
-const CPU_WEIGHT_V2 = 25;
-const PREFIX = "sluice-";
-const CONTROLLERS: readonly Controller[] = ["memory", "cpu", "pids"];
+export type GroupHost = {
+  readonly controllers: readonly Controller[];
+  create(name: string): Promise<Group>;
+  /** Removes what is left when all sandboxes are gone. */
+  close(): Promise<void>;
+};
 
 export type GroupOptions = {
-  /** Where control groups are mounted, as a rule /sys/fs/cgroup. */
-  mountDir: string;
-  /** /proc/self/cgroup: in which group this process is, by controller. */
-  ownGroups: string;
+  trees: readonly GroupTree[];
   /** Of this process; groups of processes that are gone are swept. */
   pid: number;
   isAlive: (pid: number) => boolean;
 };
 
-/**
- * Groups are only made where this process is in the root of a hierarchy, as in a container or on a plain host. A group
- * that something else put us into (systemd, a job runner) is its maker's to divide, and processes are never moved out
- * of it. There the watching from outside holds the limits alone (instances/limit-watch.ts).
- */
-export function openGroups(options: GroupOptions): GroupHost {
-  const own = parseOwnGroups(options.ownGroups);
-  const dirs = new Map<Controller, { dir: string; version: 1 | 2 }>();
-  for (const controller of CONTROLLERS) {
-    const found = hierarchyOf(options.mountDir, controller, own);
-    const dir = found && makeParent(found.dir, options);
-    if (dir && found) dirs.set(controller, { dir, version: found.version });
-  }
-  for (const { dir } of dirs.values()) sweep(join(dir, ".."), options);
+/** Tasks, threads included, in one sandbox. */
+const TASKS_MAX = 64;
+const PREFIX = "sluice-";
+/** Where sandboxes are that have no function yet. No organization's id is like it. */
+const WAITING = "waiting";
+
+/** The groups of this process in one hierarchy. */
+type Tree = GroupTree & {
+  /** Organizations are told apart where there is a CPU to share: elsewhere a process would be moved for nothing. */
+  hasOrganizations: boolean;
+};
+
+/** Makes this process's groups below those found, and removes those of runtimes that were killed. */
+export function openGroups({ trees: found, pid, isAlive }: GroupOptions): GroupHost {
+  const trees = found.map((tree): Tree => {
+    sweep(tree.dir, (owner) => owner === pid || !isAlive(owner));
+    const own = { ...tree, dir: join(tree.dir, `${PREFIX}${pid}`), hasOrganizations: tree.controllers.includes("cpu") };
+    makeParent(own);
+    if (own.hasOrganizations) makeParent({ ...own, dir: join(own.dir, WAITING) });
+    return own;
+  });
+  const members = new Map<string, number>();
   return {
-    controllers: [...dirs.keys()],
-    create: (name) => createGroup(dirs, name),
+    controllers: trees.flatMap(({ controllers }) => controllers),
+    create: (name) => createGroup(trees, members, name),
+    close: async () => {
+      for (const { dir } of trees) await removeWhenEmpty(dir);
+    },
   };
 }
 
-/** "4:memory:/a" and "0::/b" -> memory: /a, "" (version 2): /b. */
-function parseOwnGroups(text: string): Map<string, string> {
-  const groups = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const [, names, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    if (names === undefined || path === undefined) continue;
-    for (const name of names.split(",")) groups.set(name, path);
-  }
-  return groups;
+/** A group that holds groups only, and hands its controllers down to them. */
+function makeParent(tree: Tree): void {
+  mkdirSync(tree.dir, { recursive: true });
+  if (tree.version === 2) writeFileSync(join(tree.dir, "cgroup.subtree_control"), handedDown(tree));
 }
 
-function hierarchyOf(
-  mountDir: string,
-  controller: Controller,
-  own: Map<string, string>,
-): { dir: string; version: 1 | 2 } | undefined {
-  if (own.get(controller) === "/") return { dir: join(mountDir, controller), version: 1 };
-  const unified = join(mountDir, "cgroup.subtree_control");
-  if (own.get("") !== "/" || !existsSync(unified)) return undefined;
-  try {
-    writeFileSync(unified, `+${controller}`);
-    return { dir: mountDir, version: 2 };
-  } catch {
-    return undefined; // not ours to enable, or not built into the kernel
-  }
+function handedDown({ controllers }: Tree): string {
+  return controllers.map((controller) => `+${controller}`).join(" ");
 }
 
-/** This process's folder in a hierarchy, or undefined where none can be made. */
-function makeParent(hierarchyDir: string, { pid }: GroupOptions): string | undefined {
-  const dir = join(hierarchyDir, `${PREFIX}${pid}`);
-  try {
-    accessSync(hierarchyDir, constants.W_OK);
-    mkdirSync(dir, { recursive: true });
-    const control = join(dir, "cgroup.subtree_control");
-    if (existsSync(control)) for (const controller of CONTROLLERS) tryWrite(control, `+${controller}`);
-    return dir;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Removes groups of runtimes that were killed. The kernel refuses to remove a group that has processes. */
-function sweep(hierarchyDir: string, { pid, isAlive }: GroupOptions): void {
-  for (const name of readdirSync(hierarchyDir)) {
+/** Removes groups of runtimes. The kernel refuses to remove a group that has processes. */
+function sweep(dir: string, isOver: (owner: number) => boolean): void {
+  for (const name of readdirSync(dir)) {
     const owner = Number(name.startsWith(PREFIX) ? name.slice(PREFIX.length) : "");
-    if (!owner || (owner !== pid && isAlive(owner))) continue;
-    const dir = join(hierarchyDir, name);
-    for (const child of readdirSync(dir, { withFileTypes: true }))
-      if (child.isDirectory()) tryRemove(join(dir, child.name));
-    if (owner !== pid) tryRemove(dir);
+    if (owner && isOver(owner)) removeAll(join(dir, name));
   }
 }
 
-function createGroup(dirs: ReadonlyMap<Controller, { dir: string; version: 1 | 2 }>, name: string): Group {
-  const groupDirs = new Set<string>();
-  const fileOf = (controller: Controller, file: { v1: string; v2: string }): string | undefined => {
-    const found = dirs.get(controller);
-    return found && join(found.dir, name, found.version === 1 ? file.v1 : file.v2);
-  };
-  for (const { dir } of dirs.values()) groupDirs.add(join(dir, name));
-  for (const dir of groupDirs) mkdirSync(dir);
-  writeTo(fileOf("pids", { v1: "pids.max", v2: "pids.max" }), TASKS_MAX);
-  const shares = fileOf("cpu", { v1: "cpu.shares", v2: "cpu.weight" });
-  writeTo(shares, dirs.get("cpu")?.version === 2 ? CPU_WEIGHT_V2 : CPU_SHARES_V1);
+function removeAll(dir: string): void {
+  for (const child of groupsIn(dir)) removeAll(join(dir, child));
+  removeIfEmpty(dir);
+}
+
+/** None where the group is gone meanwhile: another runtime may sweep at the same time. */
+function groupsIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true }).flatMap((child) => (child.isDirectory() ? [child.name] : []));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENODEV") return [];
+    throw error;
+  }
+}
+
+async function createGroup(trees: readonly Tree[], members: Map<string, number>, name: string): Promise<Group> {
+  const places = await Promise.all(
+    trees.map(async (tree) => new Place(tree, members, await firstLeaf(tree, name), name)),
+  );
+  let removing: Promise<void> | undefined;
+  const memory = places.find(({ tree }) => tree.controllers.includes("memory"));
   return {
-    // Moving a process takes the kernel 0.1 ms, and now and then 12: not on the thread that serves everyone.
+    // Moving a process takes the kernel 0.1 ms, and now and then 40: not on the thread that serves everyone, and never on
+    // all of those at once that write files for it.
     add: async (pid) => {
-      await Promise.all([...groupDirs].map((dir) => writeFile(join(dir, "cgroup.procs"), String(pid))));
+      for (const place of places) await place.add(pid);
     },
-    bound: ({ memoryBytesMax }) => {
-      writeTo(fileOf("memory", { v1: "memory.limit_in_bytes", v2: "memory.max" }), memoryBytesMax);
-      // What swaps isn't bounded by the above; absent where the kernel counts no swap.
-      const swap = fileOf("memory", { v1: "memory.memsw.limit_in_bytes", v2: "memory.swap.max" });
-      if (swap) tryWrite(swap, String(dirs.get("memory")?.version === 2 ? 0 : memoryBytesMax));
+    boundMemory: (bytesMax) => memory?.boundMemory(bytesMax),
+    joinOrganization: async (id) => {
+      for (const place of places) await place.joinOrganization(id);
     },
-    oomKills: () => countOf(fileOf("memory", { v1: "memory.oom_control", v2: "memory.events" })),
-    remove: () => {
-      for (const dir of groupDirs) tryRemove(dir);
-    },
+    oomKills: () => memory?.oomKills() ?? 0,
+    remove: () => (removing ??= removeAllOf(places)),
   };
 }
 
-function countOf(path: string | undefined): number {
-  if (path === undefined) return 0;
+async function removeAllOf(places: readonly Place[]): Promise<void> {
+  for (const place of places) await place.remove();
+}
+
+/** A group of its own where something of it is bounded; to wait for an organization's share, one for all is enough. */
+async function firstLeaf(tree: Tree, name: string): Promise<string> {
+  if (!tree.hasOrganizations) return makeLeaf(tree, join(tree.dir, name));
+  if (tree.controllers.length === 1) return join(tree.dir, WAITING);
+  return makeLeaf(tree, join(tree.dir, WAITING, name));
+}
+
+async function makeLeaf({ controllers }: Tree, dir: string): Promise<string> {
+  await mkdir(dir, { recursive: true });
+  if (controllers.includes("pids")) await writeFile(join(dir, "pids.max"), String(TASKS_MAX));
+  return dir;
+}
+
+/** Where one sandbox is in one hierarchy. */
+class Place {
+  readonly tree: Tree;
+  readonly #members: Map<string, number>;
+  readonly #name: string;
+  /** What it was charged for in an earlier group stays charged there, so that one is kept and bounded as well. */
+  readonly #leaves: string[];
+  #pid = 0;
+  #memoryBytesMax: number | undefined;
+  #organizationId: string | undefined;
+  #moving: Promise<void> = Promise.resolve();
+
+  constructor(tree: Tree, members: Map<string, number>, firstLeaf: string, name: string) {
+    this.tree = tree;
+    this.#members = members;
+    this.#leaves = [firstLeaf];
+    this.#name = name;
+  }
+
+  async add(pid: number): Promise<void> {
+    this.#pid = pid;
+    for (const leaf of this.#leaves) await enter(leaf, pid);
+  }
+
+  boundMemory(bytesMax: number): void {
+    this.#memoryBytesMax = bytesMax;
+    for (const leaf of this.#leaves) this.#boundLeaf(leaf, bytesMax);
+  }
+
+  joinOrganization(organizationId: string): Promise<void> {
+    if (!this.tree.hasOrganizations || this.#organizationId !== undefined) return this.#moving;
+    this.#organizationId = organizationId;
+    this.#members.set(this.#key(), (this.#members.get(this.#key()) ?? 0) + 1);
+    this.#moving = this.#move(join(this.tree.dir, organizationId));
+    return this.#moving;
+  }
+
+  oomKills(): number {
+    const file = this.tree.version === 1 ? "memory.oom_control" : "memory.events";
+    return this.#leaves.reduce((sum, leaf) => sum + countOf(join(leaf, file)), 0);
+  }
+
+  async remove(): Promise<void> {
+    await this.#moving.catch(() => undefined); // whoever moved it was told
+    for (const leaf of this.#leaves) if (leaf !== join(this.tree.dir, WAITING)) await removeLeaf(leaf);
+    if (this.#organizationId === undefined) return;
+    const left = (this.#members.get(this.#key()) ?? 1) - 1;
+    this.#members.set(this.#key(), left);
+    if (left > 0) return;
+    this.#members.delete(this.#key());
+    removeIfEmpty(join(this.tree.dir, this.#organizationId)); // in this turn, so that nobody joins it meanwhile
+  }
+
+  async #move(organizationDir: string): Promise<void> {
+    await mkdir(organizationDir, { recursive: true });
+    // Each that joins says it, as it can't know whether the one who made the group has got so far.
+    if (this.tree.version === 2)
+      await writeFile(join(organizationDir, "cgroup.subtree_control"), handedDown(this.tree));
+    const leaf = await makeLeaf(this.tree, join(organizationDir, this.#name));
+    this.#leaves.push(leaf);
+    if (this.#memoryBytesMax !== undefined) this.#boundLeaf(leaf, this.#memoryBytesMax);
+    await enter(leaf, this.#pid);
+  }
+
+  #key(): string {
+    return join(this.tree.dir, this.#organizationId ?? "");
+  }
+
+  #boundLeaf(leaf: string, bytesMax: number): void {
+    if (!this.tree.controllers.includes("memory")) return;
+    const isFirst = this.tree.version === 1;
+    writeFileSync(join(leaf, isFirst ? "memory.limit_in_bytes" : "memory.max"), String(bytesMax));
+    // What swaps isn't bounded by the above; absent where the kernel counts no swap.
+    tryWrite(join(leaf, isFirst ? "memory.memsw.limit_in_bytes" : "memory.swap.max"), isFirst ? String(bytesMax) : "0");
+  }
+}
+
+/** A process that is gone can't be moved, and needn't be. */
+async function enter(leaf: string, pid: number): Promise<void> {
+  try {
+    await writeFile(join(leaf, "cgroup.procs"), String(pid));
+  } catch (error) {
+    if (errnoOf(error) !== "ESRCH") throw error;
+  }
+}
+
+function countOf(path: string): number {
   try {
     return Number(/^oom_kill (\d+)/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0);
   } catch {
@@ -161,25 +232,41 @@ function countOf(path: string | undefined): number {
   }
 }
 
-function writeTo(path: string | undefined, value: number): void {
-  if (path !== undefined) writeFileSync(path, String(value));
-}
-
 function tryWrite(path: string, text: string): void {
   try {
     writeFileSync(path, text);
   } catch {
-    // An older kernel, or a controller that the parent doesn't hand down: one bound fewer.
+    // An older kernel, or one that counts no swap: one bound fewer.
   }
 }
 
-const REMOVE_AGAIN_MS = 200;
-
-/** The kernel lets go of a group a moment after its last process was reaped. */
-function tryRemove(dir: string, again = 5): void {
+function removeIfEmpty(dir: string): void {
   try {
     rmdirSync(dir);
-  } catch (error) {
-    if (errnoOf(error) === "EBUSY" && again > 0) setTimeout(() => tryRemove(dir, again - 1), REMOVE_AGAIN_MS).unref();
+  } catch {
+    // It has processes or groups still: the next start of a runtime sweeps it.
+  }
+}
+
+const REMOVE_AGAIN_MS = 100;
+const REMOVE_TRIES_MAX = 12;
+
+/** The kernel lets go of a group a moment after its last process was reaped. What stays is swept by the next start of a runtime. */
+async function removeWhenEmpty(dir: string): Promise<void> {
+  for (let tries = 1; tries <= REMOVE_TRIES_MAX; tries += 1) {
+    removeAll(dir);
+    if (!existsSync(dir)) return;
+    await wait(REMOVE_AGAIN_MS);
+  }
+}
+
+async function removeLeaf(dir: string): Promise<void> {
+  for (let tries = 1; tries <= REMOVE_TRIES_MAX; tries += 1) {
+    try {
+      return await rmdir(dir);
+    } catch (error) {
+      if (errnoOf(error) !== "EBUSY") return;
+      await wait(REMOVE_AGAIN_MS, undefined, { ref: false });
+    }
   }
 }

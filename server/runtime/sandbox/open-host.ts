@@ -15,6 +15,8 @@ import { Fault } from "#server/std/fault.ts";
 import { makeRunDir, reachableFile } from "#server/runtime/run-dir.ts";
 import { bwrapHost, type BwrapOptions } from "./bwrap.ts";
 import { openGroups, type GroupHost } from "./cgroups.ts";
+import { adviceFor } from "./group-advice.ts";
+import { findTrees, type FoundTrees } from "./group-trees.ts";
 import { librariesOf } from "./libraries.ts";
 import { resourceBounds } from "./rlimits.ts";
 import type { SandboxHost } from "./sandbox.ts";
@@ -23,11 +25,17 @@ import { seccompProgram, type Architecture } from "./seccomp.ts";
 /** The account of sandboxes when the platform runs as root: no system account has it. */
 export const SANDBOX_UID = 61_001;
 
+export type SandboxHostOptions = {
+  runDir: string;
+  /** The group that the operator made for control groups of ours, if any. */
+  cgroupParent: string | undefined;
+  openOutSocket: (uid: number | undefined) => BwrapOptions["openOutSocket"];
+  onTrouble: BwrapOptions["onTrouble"];
+};
+
 /** Prepares what sandboxes need on this machine, or says what is missing. */
-export async function openSandboxHost(
-  runDir: string,
-  openOutSocket: (uid: number | undefined) => BwrapOptions["openOutSocket"],
-): Promise<SandboxHost> {
+export async function openSandboxHost(options: SandboxHostOptions): Promise<SandboxHost> {
+  const { runDir, cgroupParent, openOutSocket, onTrouble } = options;
   if (process.platform !== "linux")
     throw new Fault("unavailable", "Functions need Linux: this system has no namespaces to sandbox them in.");
   if (!isOnPath("bwrap"))
@@ -44,10 +52,11 @@ export async function openSandboxHost(
     libraryPaths: await librariesOf(binary),
     socketDir,
     seccompPath: writeSeccompProgram(socketDir),
-    groups: hostGroups(),
+    groups: hostGroups(cgroupParent),
     bounds: resourceBounds(),
     uid,
     openOutSocket: openOutSocket(uid),
+    onTrouble,
   });
 }
 
@@ -77,14 +86,28 @@ function architecture(): Architecture {
   );
 }
 
-/** The control groups of this machine, as far as they are ours to make. */
-export function hostGroups(): GroupHost {
-  return openGroups({
+/** Where control groups may be made on this machine, and where not and why. */
+export function hostTrees(cgroupParent: string | undefined): FoundTrees {
+  return findTrees({
     mountDir: "/sys/fs/cgroup",
     ownGroups: readFileSync("/proc/self/cgroup", "utf8"),
-    pid: process.pid,
-    isAlive: (pid) => existsSync(`/proc/${pid}`),
+    parent: cgroupParent,
+    uid: process.getuid?.() ?? 0,
   });
+}
+
+/** An operator who names a group counts on it: where none of it can be used, nothing starts. */
+function hostGroups(cgroupParent: string | undefined): GroupHost {
+  const { trees, obstacles } = hostTrees(cgroupParent);
+  const [first] = obstacles;
+  if (cgroupParent !== undefined && trees.length === 0 && first) {
+    const { reason, commands } = adviceFor(...first, process.getuid?.() ?? 0);
+    throw new Fault(
+      "unavailable",
+      `No control groups can be made below CGROUP_PARENT=${cgroupParent}: ${reason}. Try: ${commands.join("; ")}`,
+    );
+  }
+  return openGroups({ trees, pid: process.pid, isAlive: (pid) => existsSync(`/proc/${pid}`) });
 }
 
 /** workerd's npm package installs the binary through a package for each platform. */

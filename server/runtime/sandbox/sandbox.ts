@@ -13,7 +13,7 @@ const MB = 1024 * 1024;
 const RUNTIME_MB = 256;
 
 /** What a sandbox may hold, its runtime included, when the function may hold `memoryMbMax`. */
-export function memoryBytesBound({ memoryMbMax }: FunctionLimits): number {
+export function memoryBytesBound({ memoryMbMax }: Pick<FunctionLimits, "memoryMbMax">): number {
   return (memoryMbMax + RUNTIME_MB) * MB;
 }
 
@@ -59,4 +59,6 @@ export interface Sandbox {
 /** What starts sandboxes. The adapters: bwrap.ts. */
 export interface SandboxHost {
   start(): Promise<Sandbox>;
+  /** Removes what it keeps on the machine, once all its sandboxes are gone. */
+  close(): Promise<void>;
 }

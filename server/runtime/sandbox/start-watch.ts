@@ -48,8 +48,9 @@ export class StartWatch implements SandboxHost {
     }
   }
 
-  stop(): void {
+  async close(): Promise<void> {
     clearTimeout(this.#trying);
+    await this.#host.close();
   }
 
   #tryLater(): void {
