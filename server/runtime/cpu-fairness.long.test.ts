@@ -5,7 +5,6 @@ import { readCpuNs } from "./meter/cpu-clock.ts";
 import { descendants } from "./sandbox/process-walls.ts";
 import { delegateGroup } from "./sandbox/test-delegation.ts";
 import { askNeighbour, NEIGHBOUR_BUNDLE } from "./test-neighbour.ts";
-import { moveToOrganization } from "./test-organization.ts";
 import { callFunction, eventually, testRuntime, type TestRuntime } from "./test-runtime.ts";
 
 const SPIN_MS = 60_000;
@@ -44,12 +43,12 @@ test("an organization with six busy instances and one with a single one share th
 /** How much more CPU six spinning instances of "many" get than one that belongs to `other`. */
 async function shareOfMany(parent: string, other: string) {
   await using runtime = await testRuntime({ CGROUP_PARENT: parent, LOG_LEVEL: "warn" });
-  const deploy = (name: string, bundle: string, instancesMax: number) =>
-    runtime.deploy(`${name}-${other}`, bundle, { ...limits, instancesMax });
-  const one = await moveToOrganization(runtime, await deploy("one", spinning, 1), other);
+  const deploy = (name: string, bundle: string, { instancesMax, of }: { instancesMax: number; of: string }) =>
+    runtime.deploy(`${name}-${other}`, bundle, { ...limits, instancesMax }, of);
+  const one = await deploy("one", spinning, { instancesMax: 1, of: other });
   const ofOne = instancesOf(runtime, one.organizationId);
-  const many = await moveToOrganization(runtime, await deploy("many", spinning, MANY), "many");
-  const hello = await moveToOrganization(runtime, await deploy("hello", NEIGHBOUR_BUNDLE, 1), "third");
+  const many = await deploy("many", spinning, { instancesMax: MANY, of: "many" });
+  const hello = await deploy("hello", NEIGHBOUR_BUNDLE, { instancesMax: 1, of: "third" });
   // They spin for as long as the measure may take, and end with the runtime.
   const spins = [one, ...Array.from({ length: MANY }, () => many)].map(({ host }) =>
     callFunction(runtime, host, { path: "/spin" }).catch(() => undefined),

@@ -86,15 +86,7 @@ beforeAll(async () => {
   runtime = await testRuntime({ EGRESS_ALLOW: `127.0.0.1:${allowedPort}`, LOG_LEVEL: "warn", WARM_POOL_SIZE: "2" });
   target = { gatewayPort: runtime.gatewayPort, allowedPort, forbiddenPort };
   pid = runtime.pid();
-  const { functionId } = await runtime.deploy(
-    "neighbour",
-    `export default { fetch: () => new Response("neighbour") };`,
-  );
-  const { db } = runtime.database;
-  const organizationId = newId("organization");
-  await db.organization.create({ data: { id: organizationId, slug: "victim", name: "Victim" }, select: { id: true } });
-  await db.function.update({ where: { id: functionId }, data: { organizationId }, select: { id: true } });
-  await db.$executeRaw`SELECT pg_notify('sluice_function', ${functionId})`;
+  await runtime.deploy("neighbour", `export default { fetch: () => new Response("neighbour") };`, {}, "victim");
   await eventually(
     () => callFunction(runtime, NEIGHBOUR),
     ({ status }) => status === 200,

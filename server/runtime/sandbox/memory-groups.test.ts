@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { messageOf } from "#server/std/fault.ts";
 import { askNeighbour, NEIGHBOUR_BUNDLE } from "#server/runtime/test-neighbour.ts";
-import { moveToOrganization } from "#server/runtime/test-organization.ts";
 import { callFunction, eventually, testRuntime, type TestRuntime } from "#server/runtime/test-runtime.ts";
 import { hostTrees } from "./open-host.ts";
 import { openProbeHost, probeVersion } from "./probe-host.ts";
@@ -73,7 +72,7 @@ test("the caller is told memory_limit, the ledger has what was burnt, and a neig
   await inDelegatedGroup("calls", async ({ parent }) => {
     await using runtime = await testRuntime({ CGROUP_PARENT: parent, WARM_POOL_SIZE: "1" });
     const { host } = await runtime.deploy("hungry", bundle, limits);
-    const beside = await moveToOrganization(runtime, await runtime.deploy("beside", NEIGHBOUR_BUNDLE), "beside");
+    const beside = await runtime.deploy("beside", NEIGHBOUR_BUNDLE, {}, "beside");
     const neighbour = askNeighbour(runtime, beside.host);
     for (const way of ways) {
       const answer = await callFunction(runtime, host, { path: `/${way}` });
