@@ -5,7 +5,6 @@ import { createServer, type Server } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { newId } from "#server/std/id.ts";
 import {
   callFunction,
   eventually,
