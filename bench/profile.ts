@@ -73,7 +73,7 @@ function lines(profiles: readonly { thread: string; profile: CpuProfile }[], ans
       .slice(0, most)
       .map(([name, timeUs]) => [name, precise(timeUs / answers), percent(timeUs / allUs)]);
   return [
-    `Self time of all JavaScript threads, ${precise(allUs / answers)} us a request, sampled every ${SAMPLE_US} us over ${whole(answers)} requests at c=32; being sampled costs some of it.`,
+    `Self time of all JavaScript threads, ${precise(allUs / answers)} us a request, sampled every ${SAMPLE_US} us over ${whole(answers)} requests at c=32; being sampled costs some of it, and time in which others had the cores is in it.`,
     "",
     ...table(["where", "us a request", "share"], rows(places, ROWS_MAX.places)),
     "",

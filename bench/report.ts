@@ -53,5 +53,8 @@ function machine({ versions, settings, loadBefore, durationS }: Run): string[] {
     `- software: ${versions.join(", ")}`,
     `- settings of the runtime: ${settings.length === 0 ? "all as they are by default" : settings.join(", ")}`,
     "- the load generator, Postgres and the instances share these cores with the gateway",
+    ...(loadBefore >= cpus().length
+      ? ["- **the machine was busy before the run began: no figure here says what it would on a quiet one**"]
+      : []),
   ];
 }
