@@ -6,6 +6,9 @@ import { processTree, type Process } from "./process-tree.ts";
 /** How the labels of the runtime's own processes begin. */
 export const GATEWAY = "gateway: ";
 
+/** What Node calls a worker that was given no name. */
+const NO_NAME = "WorkerThread";
+
 /** CPU used so far by whom, in microseconds, by the kernel's clocks. */
 export type CpuReading = Map<string, { label: string; cpuUs: number; isSandbox: boolean }>;
 
@@ -62,10 +65,15 @@ function readProcess(reading: CpuReading, { pid }: Process, of: { label: string;
 
 function readThreads(reading: CpuReading, { pid }: Process, owner: string): void {
   let threadsUs = 0;
-  for (const tid of readdirSync(`/proc/${pid}/task`)) {
+  let unnamed = 0;
+  const inOrder = readdirSync(`/proc/${pid}/task`).toSorted((a, b) => Number(a) - Number(b));
+  for (const tid of inOrder) {
     const cpuUs = threadCpuUs(pid, tid);
     threadsUs += cpuUs;
-    reading.set(`${pid}/${tid}`, { label: `${owner}${threadLabel(nameOf(pid, tid))}`, cpuUs, isSandbox: false });
+    const name = nameOf(pid, tid);
+    // By the order of their start, so that they are at least told apart.
+    const what = name === NO_NAME ? `worker thread ${(unnamed += 1)}, which has no name` : threadLabel(name);
+    reading.set(`${pid}/${tid}`, { label: `${owner}${what}`, cpuUs, isSandbox: false });
   }
   const wholeUs = (readCpuNs(pid) ?? 0) / 1000;
   const endedUs = Math.max(0, wholeUs - threadsUs);
@@ -83,8 +91,6 @@ function threadLabel(name: string): string {
       return "V8's helpers (garbage collection, compiling)";
     case "libuv-worker":
       return "libuv's threads (file system)";
-    case "WorkerThread":
-      return "worker thread without a name";
     default:
       return `thread "${name}"`;
   }
