@@ -4,6 +4,8 @@ import type { Sandbox, SandboxHost } from "./sandbox.ts";
 const RETRY_MS = 1_000;
 /** Starts that run at the same time ahead of need; more would take the cores from calls. */
 const FILLING_MAX = 2;
+/** By then the taken one has answered, as a rule. */
+const REFILL_AFTER_MS = 25;
 /** Takes of the last seconds say how many will be wanted. */
 const WINDOW_MS = 1_000;
 const WINDOWS = 30;
@@ -59,8 +61,8 @@ export class WarmPool {
   async take(): Promise<Sandbox> {
     this.#takes[this.#takes.length - 1]! += 1;
     const sandbox = this.#ready.shift();
-    // After this tick: the caller's configuration goes first, the replacement after it.
-    setImmediate(() => this.#fill());
+    // A start costs as much CPU as the one that is waited for: it comes after that, unless it is waited for itself.
+    setTimeout(() => this.#fill(), REFILL_AFTER_MS).unref();
     return sandbox ?? this.#host.start();
   }
 
