@@ -55,6 +55,9 @@ test("a stranger can't tell an organization of others from one that does not exi
     (organizationSlug: string) => asEve.deployment.recent({ organizationSlug }),
     (organizationSlug: string) => asEve.function.list({ organizationSlug }),
     (organizationSlug: string) => asEve.function.limits({ organizationSlug, name: "hello" }),
+    (organizationSlug: string) => asEve.log.search({ organizationSlug, name: "hello", filter: {} }),
+    (organizationSlug: string) =>
+      asEve.log.follow({ organizationSlug, name: "hello", filter: {}, after: "~", openRequestIds: [] }),
     (organizationSlug: string) => asEve.function.changeLimits({ organizationSlug, name: "hello", limits: {} }),
   ];
   for (const door of doors) {

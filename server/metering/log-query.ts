@@ -102,7 +102,7 @@ export function asksForLines(filter: LogFilter): boolean {
 function printedMatches(filter: LogFilter): Prisma.Sql[] {
   return [
     ...(filter.level ? [Prisma.sql`l.level = ANY(${levelsFrom(filter.level)}::text[])`] : []),
-    ...(filter.text ? [Prisma.sql`l.message ILIKE ${containing(filter.text)}`] : []),
+    ...(filter.text ? [contains(Prisma.sql`l.message`, filter.text)] : []),
   ];
 }
 
@@ -131,7 +131,7 @@ function requestMatches(of: OwnFilter): Prisma.Sql {
 function wordsMatch(of: OwnFilter): Prisma.Sql[] {
   const { filter } = of;
   if (!asksForLines(filter)) return [];
-  const inPath = filter.text && !filter.level ? [Prisma.sql`u.path ILIKE ${containing(filter.text)}`] : [];
+  const inPath = filter.text && !filter.level ? [contains(Prisma.sql`u.path`, filter.text)] : [];
   const inLines =
     filter.status === undefined
       ? []
@@ -253,7 +253,12 @@ function statusRange(status: string): [number, number] {
   return status.endsWith("xx") ? [digit, digit + 99] : [Number(status), Number(status)];
 }
 
-/** A pattern for ILIKE in which the text stands for itself. */
-function containing(text: string): string {
-  return `%${storableText(text).replace(/[\\%_]/g, String.raw`\$&`)}%`;
+/** Whether a column holds a text, which stands for itself; upper and lower case are one. */
+function contains(column: Prisma.Sql, text: string): Prisma.Sql {
+  const pattern = `%${storableText(text).replace(/[\\%_]/g, String.raw`\$&`)}%`;
+  // Nearly all that is searched for is ASCII, and to fold no more than that takes half as long.
+  const isAscii = /^[\x20-\x7e]*$/.test(text);
+  return isAscii
+    ? Prisma.sql`lower(${column} COLLATE "C") LIKE ${pattern.toLowerCase()}`
+    : Prisma.sql`${column} ILIKE ${pattern}`;
 }

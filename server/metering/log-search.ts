@@ -13,9 +13,10 @@ const REQUESTS_MAX = 50;
 const LINES_OF_REQUESTS_MAX = 2_000;
 /** A search ends with what it has found when it has taken this long; a person then says whether it goes on. */
 const SEARCH_MS_MAX = 4_000;
-/** The first step back in time of a search for what may be rare, and how much longer each next one is. */
+/** The first step back in time of a search for what may be rare, how much longer each next one is, and the longest: a partition. */
 const STEP_MS = 5 * MINUTE_MS;
 const STEP_GROWTH = 4;
+const STEP_MS_MAX = DAY_MS;
 
 /** One for the process, as the connections are that searches would else take from all other pages. */
 const slots = new SearchSlots();
@@ -84,11 +85,12 @@ async function searchBack(db: Db, own: query.OwnFilter, range: Range): Promise<R
 
 function* stepsBack(filter: LogFilter, { fromMs, before, nowMs }: Range): Generator<number> {
   const mayBeRare = query.asksForLines(filter) || filter.status !== undefined || filter.version !== undefined;
-  let stepMs = mayBeRare && filter.requestId === undefined ? STEP_MS : Infinity;
+  const isStepped = mayBeRare && filter.requestId === undefined;
+  let stepMs = isStepped ? STEP_MS : Infinity;
   let stepFromMs = Math.min(before.atMs, nowMs);
   do {
     stepFromMs = Math.max(fromMs, stepFromMs - stepMs);
-    stepMs *= STEP_GROWTH;
+    stepMs = isStepped ? Math.min(STEP_MS_MAX, stepMs * STEP_GROWTH) : stepMs;
     yield stepFromMs;
   } while (stepFromMs > fromMs);
 }

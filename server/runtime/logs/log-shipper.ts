@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { Db } from "#server/db/client.ts";
 import { recordLogs, type LogFact } from "#server/metering/logs.ts";
 import type { Clock } from "#server/std/clock.ts";
@@ -56,13 +57,16 @@ export class LogShipper {
     this.#schedule(GATHER_MS);
   }
 
-  /** Stores what waits, within a bound, and ends. */
+  /** Stores what waits, within a bound, and ends; also while Postgres answers nothing. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
+    await Promise.race([this.#empty(), wait(STOP_MS_MAX, undefined, { ref: false })]);
+  }
+
+  async #empty(): Promise<void> {
     await this.#shipping;
-    const deadline = performance.now() + STOP_MS_MAX;
-    while (this.#hasWork() && performance.now() < deadline) if ((await this.#ship()) === "failed") return;
+    while (this.#hasWork()) if ((await this.#ship()) === "failed") return;
   }
 
   #refusal(line: WaitingLine, nowMs: number): DropReason | undefined {
