@@ -31,6 +31,7 @@ function record(seq: number, outcome = "ok"): JournalRecord {
     requestId: null,
     atMs: 1,
     cpuNs: 1,
+    egressBytes: 0,
     outcome,
   };
 }
