@@ -104,7 +104,8 @@ function costWith(expression: (meter: string) => string): string {
 
 const judge = `
   living AS MATERIALIZED (
-    SELECT runtime_epoch.epoch FROM wish JOIN runtime_epoch USING (epoch) WHERE drained_at IS NULL FOR SHARE OF runtime_epoch
+    SELECT runtime_epoch.epoch FROM wish JOIN runtime_epoch USING (epoch) WHERE drained_at IS NULL AND fenced_at IS NULL
+    FOR SHARE OF runtime_epoch
   ), budget AS MATERIALIZED (
     SELECT allowance.*, at, requests_want, cpu_ns_want, egress_bytes_want, requests_least, cpu_ns_least, egress_bytes_least
     FROM living JOIN wish USING (epoch) JOIN allowance USING (organization_id) FOR UPDATE OF allowance
@@ -199,7 +200,7 @@ const RETURN_LEASE = `
     egress_bytes_leased = egress_bytes_leased - back.egress_bytes
   FROM back WHERE allowance.organization_id = back.organization_id`;
 
-/** A lease that was being taken held the epoch's row: this statement, after that row's update, sees it. */
+/** Frees what a life still holds. A lease that was being taken held the life's row: this statement, after that row's update, sees it. */
 export async function releaseLeases(tx: Tx, epoch: bigint): Promise<void> {
   await tx.$executeRaw`
     WITH budget AS MATERIALIZED (

@@ -1,3 +1,4 @@
+import { DatabaseError } from "pg";
 import type { UsageKind } from "#server/db/generated/enums.ts";
 import { poolOf, type Db } from "#server/db/client.ts";
 import { releaseLeases } from "./lease.ts";
@@ -36,9 +37,18 @@ export const BILLED = ["request", "after", "background"] as const satisfies read
 export async function recordUsage(db: Db, facts: readonly UsageFact[]): Promise<number> {
   if (facts.length === 0) return 0;
   const values = [[...BILLED], ...columns.map(({ of }) => facts.map(of))];
-  const { rows } = await poolOf(db).query<{ inserted: number }>({ name: "record_usage", text: RECORD_USAGE, values });
+  const statement = { name: "record_usage", text: RECORD_USAGE, values };
+  const pool = poolOf(db);
+  const { rows } = await pool.query<Recorded>(statement).catch((error: unknown) => {
+    // A month's partition was attached while the statement waited for the one that these facts fell into before: once again.
+    if (!(error instanceof DatabaseError) || error.code !== CHECK_VIOLATION) throw error;
+    return pool.query<Recorded>(statement);
+  });
   return rows[0]?.inserted ?? 0;
 }
+
+type Recorded = { inserted: number };
+const CHECK_VIOLATION = "23514";
 
 type Column = { name: string; type: string; of: (fact: UsageFact) => string | number | bigint | boolean | null };
 
