@@ -135,6 +135,10 @@ const offer = `
     ORDER BY halvings LIMIT 1
   )`;
 
+/** Who asks for nothing gets it even now: only a grant of what was refused shows that calls are answered again. */
+const coversRefused =
+  "(offer.requests >= requests_refused AND offer.cpu_ns >= cpu_ns_refused AND offer.egress_bytes >= egress_bytes_refused)";
+
 /** A refusal is noted once, so that people are told why functions do not answer. A flood of calls writes nothing more. */
 const writeLease = `
   lease AS (
@@ -145,7 +149,7 @@ const writeLease = `
   ), given AS (
     UPDATE allowance SET requests_leased = requests_leased + offer.requests, cpu_ns_leased = cpu_ns_leased + offer.cpu_ns,
       egress_bytes_leased = egress_bytes_leased + offer.egress_bytes,
-      requests_refused = NULL, cpu_ns_refused = NULL, egress_bytes_refused = NULL
+      ${["requests", "cpu_ns", "egress_bytes"].map((meter) => `${meter}_refused = CASE WHEN NOT ${coversRefused} THEN ${meter}_refused END`).join(", ")}
     FROM offer WHERE allowance.organization_id = offer.organization_id
   ), noted AS (
     UPDATE allowance SET requests_refused = requests_least, cpu_ns_refused = cpu_ns_least, egress_bytes_refused = egress_bytes_least

@@ -1,6 +1,5 @@
 -- Partly written by hand: Prisma knows no partitions. "usage_event" becomes a table partitioned by UTC month. What was there
 -- stays where it is, as the partition of whatever has no month of its own, until the console's job moves it to its months.
-
 DROP INDEX "usage_event_request_id_idx";
 DROP INDEX "usage_event_organization_id_function_id_occurred_at_idx";
 ALTER TABLE "usage_event" DROP CONSTRAINT "usage_event_pkey";
@@ -32,11 +31,14 @@ CREATE TABLE "usage_seal" (
     "previous_hash" TEXT NOT NULL,
     "hash" TEXT NOT NULL,
 
-    CONSTRAINT "usage_seal_pkey" PRIMARY KEY ("organization_id","number")
+    CONSTRAINT "usage_seal_pkey" PRIMARY KEY ("organization_id","hour_at","revision")
 );
 
 -- CreateIndex
-CREATE UNIQUE INDEX "usage_seal_organization_id_hour_at_revision_key" ON "usage_seal"("organization_id", "hour_at", "revision");
+CREATE INDEX "usage_seal_sealed_at_idx" ON "usage_seal"("sealed_at");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "usage_seal_organization_id_number_key" ON "usage_seal"("organization_id", "number");
 
 -- CreateIndex
 CREATE INDEX "usage_hour_sealed_hour_at_idx" ON "usage_hour"("sealed", "hour_at");
