@@ -3,6 +3,7 @@ import type { ConsoleEnv } from "#server/env.ts";
 import { strandedEpochs } from "#server/metering/epochs.ts";
 import { keepLedgerMonths } from "#server/metering/ledger-months.ts";
 import { sealHours } from "#server/metering/seals.ts";
+import { pruneUsageMinutes } from "#server/metering/usage-minutes.ts";
 import { HOUR_MS, systemClock } from "#server/std/clock.ts";
 import { createLog, type Log } from "#server/std/log.ts";
 import { repeat } from "./repeat.ts";
@@ -44,6 +45,7 @@ export function startLedger(env: Pick<ConsoleEnv, "DATABASE_URL" | "LOG_LEVEL">)
           const { made, dropped } = await keepLedgerMonths(tools);
           if (made.length + dropped.length > 0)
             log.info({ job: "ledger months", made, dropped }, "ledger months: kept");
+          await pruneUsageMinutes(tools);
         },
       },
       log,

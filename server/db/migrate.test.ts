@@ -53,7 +53,7 @@ test("log lines that were there before the table was partitioned are kept", asyn
   ]);
 });
 
-/** What a database's tables are, without partitions: columns, keys, indexes. How an index is kept (WITH) no schema of Prisma's can say. */
+/** What a database's tables are, without partitions: columns, keys, indexes. No schema of Prisma's can say how an index is kept (WITH), nor of which rows it is. */
 const CATALOG = `
   SELECT table_name AS "table", column_name AS name, concat_ws(' ', udt_name, datetime_precision, character_maximum_length,
          is_nullable, column_default) AS definition
@@ -61,7 +61,7 @@ const CATALOG = `
   WHERE table_schema = 'public' AND table_name !~ '^(log_line_day_|usage_event_|_prisma_migrations)'
   UNION ALL
   SELECT tablename, indexname, regexp_replace(replace(indexdef, ' ON ONLY ', ' ON '), ' WITH .*', '') FROM pg_indexes
-  WHERE schemaname = 'public' AND tablename !~ '^(log_line_day_|usage_event_|_prisma_migrations)'
+  WHERE schemaname = 'public' AND indexdef !~ ' WHERE ' AND tablename !~ '^(log_line_day_|usage_event_|_prisma_migrations)'
   UNION ALL
   SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
   WHERE contype IN ('p', 'u', 'f') AND connamespace = 'public'::regnamespace

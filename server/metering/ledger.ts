@@ -96,6 +96,17 @@ const countHours = `
         egress_bytes = hour.egress_bytes + excluded.egress_bytes, failures = hour.failures + excluded.failures, sealed = false
   )`;
 
+const countMinutes = `
+  charted AS (
+    INSERT INTO usage_minute AS minute (organization_id, function_id, minute_at, requests, failures)
+    SELECT organization_id, function_id, date_trunc('minute', occurred_at), count(*), count(*) FILTER (WHERE status >= 500)
+    FROM inserted WHERE kind = 'request'
+    GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
+    ON CONFLICT (organization_id, function_id, minute_at) DO UPDATE
+    SET requests = minute.requests + excluded.requests, failures = minute.failures + excluded.failures
+  )`;
+
 /** Never below zero: what was used beyond a lease is used all the same. */
 const settleLeases = `
   budget AS MATERIALIZED (
@@ -148,7 +159,7 @@ const RECORD_USAGE = `
            count(*) FILTER (WHERE kind = 'request' AND status >= 500) AS failures
     FROM inserted WHERE kind = ANY($1::usage_kind[])
     GROUP BY 1, 2, 3, 4
-  ), ${countHours}, ${settleLeases}, ${moveBudgets}
+  ), ${countHours}, ${countMinutes}, ${settleLeases}, ${moveBudgets}
   SELECT count(*)::int AS inserted FROM inserted`;
 
 /** Says that everything this epoch counted before `at` is in the ledger: what closing an hour waits for. */
