@@ -7,6 +7,7 @@ import { EnvError, muteNext, readConsoleEnv, type ConsoleEnv } from "#server/env
 import { Fault } from "#server/std/fault.ts";
 import { noteRequest } from "#server/auth/noted-headers.ts";
 import { startBilling } from "./billing-jobs.ts";
+import { startLedger } from "./ledger-jobs.ts";
 import { takePort } from "./take-port.ts";
 
 const CLOSE_MS_MAX = 4_000;
@@ -43,11 +44,11 @@ async function serve(env: ConsoleEnv): Promise<void> {
     noteRequest(req, { isBehindProxy: env.TRUST_PROXY });
     void handle(req, res);
   };
-  const billing = startBilling(env);
+  const jobs = [startBilling(env), startLedger(env)];
   const end = async () => {
     server.close();
     server.closeIdleConnections();
-    await Promise.race([Promise.all([app.close(), billing.stop()]), delay(CLOSE_MS_MAX)]);
+    await Promise.race([Promise.all([app.close(), ...jobs.map((job) => job.stop())]), delay(CLOSE_MS_MAX)]);
     process.exit(0);
   };
   process.once("SIGTERM", end).once("SIGINT", end);

@@ -1,12 +1,29 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import { Pool } from "pg";
 import { PrismaClient } from "./generated/client.ts";
 
 export type Db = PrismaClient;
 /** What both a client and an open transaction can do. */
 export type Tx = Parameters<Parameters<PrismaClient["$transaction"]>[0]>[0];
 
+const pools = new WeakMap<PrismaClient, Pool>();
+
 /** A Prisma client on a pool of its own. Connects at first use; end it with `$disconnect()`. */
 export function connect(databaseUrl: string, options: { connectionsMax?: number } = {}): Db {
-  const adapter = new PrismaPg({ connectionString: databaseUrl, max: options.connectionsMax ?? 10 });
-  return new PrismaClient({ adapter });
+  const pool = new Pool({ connectionString: databaseUrl, max: options.connectionsMax ?? 10 });
+  // The pool replaces an idle connection that broke; with nobody listening, its error would end the process.
+  pool.on("error", () => undefined);
+  const db = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
+  pools.set(db, pool);
+  return db;
+}
+
+/**
+ * The pool under a client, for the few statements that are hot: a named statement is planned once a connection instead of
+ * at each call, and parameters do not take Prisma's way through JSON, which costs more than Postgres's own work.
+ */
+export function poolOf(db: Db): Pool {
+  const pool = pools.get(db);
+  if (!pool) throw new Error("this client was not made by connect()");
+  return pool;
 }

@@ -58,6 +58,7 @@ export async function setBudget(tx: Tx, organizationId: Id<"organization">, budg
   const { period, mostCents, weights } = budget;
   const { requests, cpuNs, egressBytes } = weights;
   await lockBudget(tx, organizationId);
+  await releaseFenced(tx, organizationId, period.from);
   // A statement of its own, so that it sees the hours of all who moved this row before the lock was ours.
   await tx.$executeRaw`
     WITH changed AS (
@@ -102,6 +103,7 @@ export async function setVerdict(tx: Tx, organizationId: Id<"organization">, ver
 export async function beginNextPeriod(db: Db, organizationId: Id<"organization">, now?: Date): Promise<void> {
   await db.$transaction(async (tx) => {
     await lockBudget(tx, organizationId);
+    await releaseFenced(tx, organizationId, now);
     await tx.$executeRaw`
       WITH month AS (
         SELECT begins, (begins AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC' AS ends
@@ -118,6 +120,23 @@ export async function beginNextPeriod(db: Db, organizationId: Id<"organization">
       FROM month, used
       WHERE organization_id = ${organizationId} AND period_to <= begins`;
   });
+}
+
+/** Frees what fenced lives hold, once the period in which they may have used it is over at `at`. */
+async function releaseFenced(tx: Tx, organizationId: Id<"organization">, at: Date | undefined): Promise<void> {
+  await tx.$executeRaw`
+    WITH released AS (
+      DELETE FROM allowance_lease AS lease USING runtime_epoch, allowance
+      WHERE lease.organization_id = ${organizationId} AND allowance.organization_id = ${organizationId}
+        AND allowance.period_to <= coalesce(${at ?? null}::timestamptz, clock_timestamp())
+        AND runtime_epoch.epoch = lease.epoch AND runtime_epoch.fenced_at IS NOT NULL
+      RETURNING lease.requests, lease.cpu_ns, lease.egress_bytes
+    ), freed AS (
+      SELECT sum(requests) AS requests, sum(cpu_ns) AS cpu_ns, sum(egress_bytes) AS egress_bytes FROM released HAVING count(*) > 0
+    )
+    UPDATE allowance SET requests_leased = requests_leased - freed.requests, cpu_ns_leased = cpu_ns_leased - freed.cpu_ns,
+      egress_bytes_leased = egress_bytes_leased - freed.egress_bytes
+    FROM freed WHERE organization_id = ${organizationId}`;
 }
 
 /** Takes the row's lock until the transaction ends, making the row where a organization has none. */

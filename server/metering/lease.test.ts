@@ -102,6 +102,8 @@ test("what is used up is refused until the cap is raised, and the refusal is the
     reason:
       "The 100 requests that the organization's plan includes in November 2026 are used up. Functions answer again on 1 December 2026 (UTC), or once it gets a larger plan or a higher spending cap.",
   });
+  // A runtime that asks ahead of need, for nothing at least, gets nothing, and that opens nothing.
+  expect(await takeLease(db, { ...ask, least: none }, now)).toEqual({ kind: "granted", granted: none });
   expect((await budgetState(db, organizationId)).refused).toEqual(oneRequest);
   await db.$transaction((tx) => setBudget(tx, organizationId, budgetOf(2n)));
   expect((await budgetState(db, organizationId)).refused).toBeNull();

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { testDatabase } from "#server/db/test-database.ts";
 import { recordUsage, type UsageFact } from "./ledger.ts";
+import { pruneUsageMinutes } from "./usage-minutes.ts";
 import { usageReport } from "./usage.ts";
 
 const organizationId = "org_1";
@@ -65,6 +66,30 @@ test("usage falls into the UTC hour in which the request came", async () => {
     { hourAt: new Date("2026-11-24T10:00:00Z"), requests: 1n, failures: 0n },
     { hourAt: new Date("2026-11-24T11:00:00Z"), requests: 1n, failures: 1n },
   ]);
+});
+
+test("requests are counted by the minute for charts, once, and go when no chart shows them any more", async () => {
+  await using database = await testDatabase();
+  const { db } = database;
+  const batch = [fact(1), fact(2, { status: 503 }), fact(3, { kind: "after", status: null })];
+  await recordUsage(db, batch);
+  await recordUsage(db, [...batch, fact(4, { occurredAtMs: Date.parse("2026-11-24T11:00:00.000Z") })]);
+  const minutes = () =>
+    db.usageMinute.findMany({
+      orderBy: { minuteAt: "asc" },
+      select: { minuteAt: true, requests: true, failures: true },
+    });
+  const second = { minuteAt: new Date("2026-11-24T11:00:00Z"), requests: 1, failures: 0 };
+  expect(await minutes()).toEqual([{ minuteAt: new Date("2026-11-24T10:59:00Z"), requests: 2, failures: 1 }, second]);
+  const clock = { nowMs: () => Date.parse("2026-12-02T11:00:00Z"), monotonicUs: () => 0 };
+  expect(await pruneUsageMinutes({ db, clock })).toBe(1);
+  expect(await minutes()).toEqual([second]);
+});
+
+test("a NUL in a path does not hold up the ledger", async () => {
+  await using database = await testDatabase();
+  await recordUsage(database.db, [fact(1, { path: "/a\0b" })]);
+  expect(await database.db.usageEvent.findFirst({ select: { path: true } })).toEqual({ path: "/a\u{FFFD}b" });
 });
 
 test("another organization's usage is not in the report", async () => {

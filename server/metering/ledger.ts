@@ -1,6 +1,7 @@
+import { DatabaseError } from "pg";
 import type { UsageKind } from "#server/db/generated/enums.ts";
-import type { Db, Tx } from "#server/db/client.ts";
-import { Prisma } from "#server/db/generated/client.ts";
+import { poolOf, type Db } from "#server/db/client.ts";
+import { releaseLeases } from "./lease.ts";
 
 /** One fact for the ledger. Its key is who counted it and which it was: (epoch, seq). */
 export type UsageFact = {
@@ -26,7 +27,7 @@ export type UsageFact = {
 };
 
 /** Kinds whose CPU is charged. */
-const BILLED = ["request", "after", "background"] as const satisfies readonly UsageKind[];
+export const BILLED = ["request", "after", "background"] as const satisfies readonly UsageKind[];
 
 /**
  * Puts facts into the ledger, each once however often it is shipped, and moves by the rows that were really new, in one
@@ -35,43 +36,55 @@ const BILLED = ["request", "after", "background"] as const satisfies readonly Us
  */
 export async function recordUsage(db: Db, facts: readonly UsageFact[]): Promise<number> {
   if (facts.length === 0) return 0;
-  const [result] = await db.$queryRaw<{ inserted: number }[]>`
-      WITH fact AS (
-        SELECT * FROM unnest(
-          ${facts.map((f) => f.epoch)}::bigint[], ${facts.map((f) => f.seq)}::bigint[], ${facts.map((f) => f.kind)}::usage_kind[],
-          ${facts.map((f) => f.organizationId)}::text[], ${facts.map((f) => f.functionId)}::text[], ${facts.map((f) => f.versionId)}::text[],
-          ${facts.map((f) => f.requestId)}::text[], ${facts.map((f) => f.occurredAtMs)}::float8[], ${facts.map((f) => f.method)}::text[],
-          ${facts.map((f) => f.path)}::text[], ${facts.map((f) => f.status)}::int[], ${facts.map((f) => f.outcome)}::text[],
-          ${facts.map((f) => BigInt(f.wallUs))}::bigint[], ${facts.map((f) => BigInt(f.cpuNs))}::bigint[],
-          ${facts.map((f) => BigInt(f.ingressBytes))}::bigint[], ${facts.map((f) => BigInt(f.egressBytes))}::bigint[],
-          ${facts.map((f) => f.coldStart)}::boolean[], ${facts.map((f) => f.startUs ?? null)}::int[]
-        ) AS t(epoch, seq, kind, organization_id, function_id, version_id, request_id, occurred_at_ms, method, path, status, outcome,
-               wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start, start_us)
-      ), inserted AS (
-        INSERT INTO usage_event (epoch, seq, kind, organization_id, function_id, version_id, request_id, occurred_at, method, path,
-                                 status, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start, start_us)
-        SELECT epoch, seq, kind, organization_id, function_id, version_id, request_id, to_timestamp(occurred_at_ms / 1000), method, path,
-               status, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes, cold_start, start_us
-        FROM fact
-        ORDER BY epoch, seq
-        ON CONFLICT (epoch, seq) DO NOTHING
-        RETURNING epoch, kind, organization_id, function_id, occurred_at, status, cpu_ns, egress_bytes
-      ), billed AS MATERIALIZED (
-        SELECT epoch, organization_id, function_id, date_trunc('hour', occurred_at, 'UTC') AS hour_at,
-               count(*) FILTER (WHERE kind = 'request') AS requests, sum(cpu_ns) AS cpu_ns, sum(egress_bytes) AS egress_bytes,
-               count(*) FILTER (WHERE kind = 'request' AND status >= 500) AS failures
-        FROM inserted WHERE kind = ANY(${[...BILLED]}::usage_kind[])
-        GROUP BY 1, 2, 3, 4
-      ), ${countHours}, ${settleLeases}, ${moveBudgets}
-      SELECT count(*)::int AS inserted FROM inserted`;
-  return result?.inserted ?? 0;
+  const values = [[...BILLED], ...columns.map(({ of }) => facts.map(of))];
+  const statement = { name: "record_usage", text: RECORD_USAGE, values };
+  const pool = poolOf(db);
+  const { rows } = await pool.query<Recorded>(statement).catch((error: unknown) => {
+    // A month's partition was attached while the statement waited for the one that these facts fell into before: once again.
+    if (!(error instanceof DatabaseError) || error.code !== CHECK_VIOLATION) throw error;
+    return pool.query<Recorded>(statement);
+  });
+  return rows[0]?.inserted ?? 0;
+}
+
+type Recorded = { inserted: number };
+const CHECK_VIOLATION = "23514";
+
+type Column = { name: string; type: string; of: (fact: UsageFact) => string | number | bigint | boolean | null };
+
+/** What a fact's row has, in the order of the statement's parameters. */
+const columns: readonly Column[] = [
+  { name: "epoch", type: "bigint", of: (fact) => fact.epoch },
+  { name: "seq", type: "bigint", of: (fact) => fact.seq },
+  { name: "kind", type: "usage_kind", of: (fact) => fact.kind },
+  { name: "organization_id", type: "text", of: (fact) => fact.organizationId },
+  { name: "function_id", type: "text", of: (fact) => fact.functionId },
+  { name: "version_id", type: "text", of: (fact) => fact.versionId },
+  { name: "request_id", type: "text", of: (fact) => fact.requestId },
+  { name: "occurred_at", type: "timestamptz", of: (fact) => new Date(fact.occurredAtMs).toISOString() },
+  { name: "method", type: "text", of: (fact) => withoutNul(fact.method) },
+  { name: "path", type: "text", of: (fact) => withoutNul(fact.path) },
+  { name: "status", type: "int", of: (fact) => fact.status },
+  { name: "outcome", type: "text", of: (fact) => fact.outcome },
+  { name: "wall_us", type: "bigint", of: (fact) => fact.wallUs },
+  { name: "cpu_ns", type: "bigint", of: (fact) => fact.cpuNs },
+  { name: "ingress_bytes", type: "bigint", of: (fact) => fact.ingressBytes },
+  { name: "egress_bytes", type: "bigint", of: (fact) => fact.egressBytes },
+  { name: "cold_start", type: "boolean", of: (fact) => fact.coldStart },
+  { name: "start_us", type: "int", of: (fact) => fact.startUs ?? null },
+];
+const columnNames = columns.map(({ name }) => name).join(", ");
+
+/** Postgres' text cannot hold NUL; one that got into a path may not hold up the ledger. */
+function withoutNul(text: string | null): string | null {
+  return text?.includes("\0") ? text.replaceAll("\0", "\u{FFFD}") : text;
 }
 
 /**
  * Rows are locked in one order everywhere, so that runtimes which ship batches of the same organizations at once never
  * wait for each other in a circle: facts by their key, hours by theirs, budgets by organization, leases under their budget.
  */
-const countHours = Prisma.sql`
+const countHours = `
   counted AS (
     INSERT INTO usage_hour AS hour (organization_id, function_id, hour_at, requests, cpu_ns, egress_bytes, failures)
     SELECT organization_id, function_id, hour_at, sum(requests), sum(cpu_ns), sum(egress_bytes), sum(failures)
@@ -80,11 +93,22 @@ const countHours = Prisma.sql`
     ORDER BY 1, 2, 3
     ON CONFLICT (organization_id, hour_at, function_id) DO UPDATE
     SET requests = hour.requests + excluded.requests, cpu_ns = hour.cpu_ns + excluded.cpu_ns,
-        egress_bytes = hour.egress_bytes + excluded.egress_bytes, failures = hour.failures + excluded.failures
+        egress_bytes = hour.egress_bytes + excluded.egress_bytes, failures = hour.failures + excluded.failures, sealed = false
+  )`;
+
+const countMinutes = `
+  charted AS (
+    INSERT INTO usage_minute AS minute (organization_id, function_id, minute_at, requests, failures)
+    SELECT organization_id, function_id, date_trunc('minute', occurred_at), count(*), count(*) FILTER (WHERE status >= 500)
+    FROM inserted WHERE kind = 'request'
+    GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
+    ON CONFLICT (organization_id, function_id, minute_at) DO UPDATE
+    SET requests = minute.requests + excluded.requests, failures = minute.failures + excluded.failures
   )`;
 
 /** Never below zero: what was used beyond a lease is used all the same. */
-const settleLeases = Prisma.sql`
+const settleLeases = `
   budget AS MATERIALIZED (
     SELECT organization_id, period_from, period_to FROM allowance
     WHERE organization_id IN (SELECT organization_id FROM billed)
@@ -104,7 +128,7 @@ const settleLeases = Prisma.sql`
   )`;
 
 /** What happened outside of the budget's period leaves the lease and is not counted against the budget. */
-const moveBudgets = Prisma.sql`
+const moveBudgets = `
   used AS MATERIALIZED (
     SELECT budget.organization_id, coalesce(sum(billed.requests), 0) AS requests, coalesce(sum(billed.cpu_ns), 0) AS cpu_ns,
            coalesce(sum(billed.egress_bytes), 0) AS egress_bytes
@@ -122,6 +146,22 @@ const moveBudgets = Prisma.sql`
     WHERE allowance.organization_id = used.organization_id
   )`;
 
+const RECORD_USAGE = `
+  WITH fact AS (
+    SELECT * FROM unnest(${columns.map(({ type }, index) => `$${index + 2}::${type}[]`).join(", ")}) AS fact(${columnNames})
+  ), inserted AS (
+    INSERT INTO usage_event (${columnNames}) SELECT ${columnNames} FROM fact ORDER BY epoch, seq
+    ON CONFLICT (epoch, seq, occurred_at) DO NOTHING
+    RETURNING epoch, kind, organization_id, function_id, occurred_at, status, cpu_ns, egress_bytes
+  ), billed AS MATERIALIZED (
+    SELECT epoch, organization_id, function_id, date_trunc('hour', occurred_at, 'UTC') AS hour_at,
+           count(*) FILTER (WHERE kind = 'request') AS requests, sum(cpu_ns) AS cpu_ns, sum(egress_bytes) AS egress_bytes,
+           count(*) FILTER (WHERE kind = 'request' AND status >= 500) AS failures
+    FROM inserted WHERE kind = ANY($1::usage_kind[])
+    GROUP BY 1, 2, 3, 4
+  ), ${countHours}, ${countMinutes}, ${settleLeases}, ${moveBudgets}
+  SELECT count(*)::int AS inserted FROM inserted`;
+
 /** Says that everything this epoch counted before `at` is in the ledger: what closing an hour waits for. */
 export async function markShipped(db: Db, epoch: bigint, at: Date): Promise<void> {
   await db.runtimeEpoch.update({ where: { epoch }, data: { shippedAt: at }, select: { epoch: true } });
@@ -133,23 +173,6 @@ export async function markDrained(db: Db, epoch: bigint): Promise<void> {
     await tx.runtimeEpoch.updateMany({ where: { epoch, drainedAt: null }, data: { drainedAt: new Date() } });
     await releaseLeases(tx, epoch);
   });
-}
-
-/** A lease that was being taken held the epoch's row: this statement, after that row's update, sees it. */
-async function releaseLeases(tx: Tx, epoch: bigint): Promise<void> {
-  await tx.$executeRaw`
-    WITH budget AS MATERIALIZED (
-      SELECT organization_id FROM allowance
-      WHERE organization_id IN (SELECT organization_id FROM allowance_lease WHERE epoch = ${epoch})
-      ORDER BY organization_id FOR UPDATE
-    ), released AS (
-      DELETE FROM allowance_lease AS lease USING budget
-      WHERE lease.organization_id = budget.organization_id AND lease.epoch = ${epoch}
-      RETURNING lease.organization_id, lease.requests, lease.cpu_ns, lease.egress_bytes
-    )
-    UPDATE allowance SET requests_leased = requests_leased - released.requests, cpu_ns_leased = cpu_ns_leased - released.cpu_ns,
-      egress_bytes_leased = egress_bytes_leased - released.egress_bytes
-    FROM released WHERE allowance.organization_id = released.organization_id`;
 }
 
 /** Begins an epoch: the number that keys everything this process will count. */

@@ -19,35 +19,42 @@ export async function usageReport(
   db: Db,
   range: { organizationId: Id<"organization">; from: Date; to: Date; now: Date },
 ): Promise<UsageReport> {
-  const where = { organizationId: range.organizationId, hourAt: { gte: range.from, lt: range.to } };
-  const [hours, functions] = await Promise.all([
-    db.usageHour.groupBy({ by: ["hourAt"], where, _sum: { requests: true, cpuNs: true, egressBytes: true } }),
-    db.usageHour.groupBy({
-      by: ["functionId"],
-      where,
-      _sum: { requests: true, cpuNs: true, egressBytes: true, failures: true },
-    }),
+  const [sums, names] = await Promise.all([
+    sumDaysAndFunctions(db, range),
+    db.function.findMany({ where: { organizationId: range.organizationId }, select: { id: true, name: true } }),
   ]);
-  const names = await db.function.findMany({
-    where: { organizationId: range.organizationId },
-    select: { id: true, name: true },
-  });
   const nameOf = new Map(names.map((row) => [row.id, row.name]));
   const byDay = emptyDays(range);
   const total = zero();
-  for (const hour of hours) {
-    add(total, hour._sum);
-    const day = byDay[Math.floor((hour.hourAt.getTime() - range.from.getTime()) / DAY_MS)];
-    if (day) add(day.usage, hour._sum);
+  const byFunction: UsageReport["byFunction"] = [];
+  for (const { dayAt, functionId, failures, ...usage } of sums) {
+    if (functionId !== null) {
+      byFunction.push({
+        functionId: asId("function", functionId),
+        name: nameOf.get(functionId) ?? null,
+        usage,
+        failures,
+      });
+    }
+    if (dayAt === null) continue;
+    add(total, usage);
+    const day = byDay[Math.floor((dayAt.getTime() - range.from.getTime()) / DAY_MS)];
+    if (day) add(day.usage, usage);
   }
-  const byFunction = functions.map((row) => ({
-    functionId: asId("function", row.functionId),
-    name: nameOf.get(row.functionId) ?? null,
-    usage: add(zero(), row._sum),
-    failures: row._sum.failures ?? 0n,
-  }));
   byFunction.sort((a, b) => (a.usage.cpuNs < b.usage.cpuNs ? 1 : -1));
   return { total, byDay, byFunction };
+}
+
+/** Both sums from one reading of the counters: a row a day, counted from the range's start, and a row a function. */
+function sumDaysAndFunctions(db: Db, range: { organizationId: string; from: Date; to: Date }) {
+  return db.$queryRaw<(Usage & { dayAt: Date | null; functionId: string | null; failures: bigint })[]>`
+    SELECT day_at AS "dayAt", function_id AS "functionId", sum(requests)::bigint AS requests, sum(cpu_ns)::bigint AS "cpuNs",
+           sum(egress_bytes)::bigint AS "egressBytes", sum(failures)::bigint AS failures
+    FROM (
+      SELECT *, date_bin('1 day', hour_at, ${range.from}::timestamptz) AS day_at FROM usage_hour
+      WHERE organization_id = ${range.organizationId} AND hour_at >= ${range.from} AND hour_at < ${range.to}
+    ) AS hour
+    GROUP BY GROUPING SETS ((day_at), (function_id))`;
 }
 
 function emptyDays(range: { from: Date; to: Date; now: Date }): { dayAt: Date; usage: Usage }[] {
@@ -63,11 +70,10 @@ function zero(): Usage {
   return { requests: 0n, cpuNs: 0n, egressBytes: 0n };
 }
 
-function add(into: Usage, sum: { requests: bigint | null; cpuNs: bigint | null; egressBytes: bigint | null }): Usage {
-  into.requests += sum.requests ?? 0n;
-  into.cpuNs += sum.cpuNs ?? 0n;
-  into.egressBytes += sum.egressBytes ?? 0n;
-  return into;
+function add(into: Usage, usage: Usage): void {
+  into.requests += usage.requests;
+  into.cpuNs += usage.cpuNs;
+  into.egressBytes += usage.egressBytes;
 }
 
 const requestColumns = {
