@@ -103,11 +103,11 @@ function drawLines(document: Paper, lines: readonly ShownLine[]): void {
     document.fillColor(ink.text).text(line.title, MARGIN, y + 5, { width: columns.used - 8 });
     const { meter, used, billable, price } = line;
     if (meter !== null && used !== null && billable !== null) {
-      cell(document, y, columns.used, quantityWords(meter, used));
-      cell(document, y, columns.billable, quantityWords(meter, billable));
-      if (price !== null) cell(document, y, columns.price, `${price} ${pricedPerWords(meter)}`);
+      cell(document, [y, columns.used], quantityWords(meter, used));
+      cell(document, [y, columns.billable], quantityWords(meter, billable));
+      if (price !== null) cell(document, [y, columns.price], `${price} ${pricedPerWords(meter)}`);
     }
-    cell(document, y, columns.cost, line.cost, ink.text);
+    cell(document, [y, columns.cost], line.cost, ink.text);
     rule(document, y + height);
     document.y = y + height;
   }
@@ -120,16 +120,16 @@ function drawLineHead(document: Paper): void {
     .fontSize(8)
     .fillColor(ink.muted)
     .text("Description", MARGIN, y + 5);
-  cell(document, y, columns.used, "Used");
-  cell(document, y, columns.billable, "Charged");
-  cell(document, y, columns.price, "Price");
-  cell(document, y, columns.cost, "Amount");
+  cell(document, [y, columns.used], "Used");
+  cell(document, [y, columns.billable], "Charged");
+  cell(document, [y, columns.price], "Price");
+  cell(document, [y, columns.cost], "Amount");
   rule(document, y + 20);
   document.y = y + 20;
 }
 
 /** A number's cell: flush right, from its column's left edge to the next one's. */
-function cell(document: Paper, y: number, left: number, text: string, color: string = ink.muted): void {
+function cell(document: Paper, [y, left]: [number, number], text: string, color: string = ink.muted): void {
   const edges = [...Object.values(columns), WIDTH];
   const right = edges.find((edge) => edge > left) ?? WIDTH;
   document

@@ -11,9 +11,10 @@ export function invoiceMail(invoice: {
   month: Date;
   total: bigint;
   credit: bigint;
+  sealHash: string;
   url: string;
 }): { subject: string; text: string } {
-  const { organizationName, number, month, total, credit, url } = invoice;
+  const { organizationName, number, month, total, credit, sealHash, url } = invoice;
   const due = total - credit;
   return {
     subject: `${organizationName}: invoice ${number} for ${monthName(month)}, ${formatCents(total)}`,
@@ -25,6 +26,8 @@ export function invoiceMail(invoice: {
       due > 0n ? `Due: ${formatCents(due)}` : "Nothing is due.",
       "",
       `Every line, down to its requests, as PDF, and as an export that you can check yourself: ${url}`,
+      // Kept in a mailbox that is not ours, it is what an export made later has to lead to.
+      ...(sealHash === "" ? [] : ["", `Last seal of its usage: ${sealHash}`]),
       "",
     ].join("\n"),
   };

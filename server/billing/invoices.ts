@@ -23,6 +23,7 @@ export type IssuedInvoice = InvoiceHead & {
   id: string;
   number: string;
   issuedAt: Date;
+  sealHash: string;
   lines: (InvoiceLine & { position: number })[];
 };
 
@@ -65,9 +66,10 @@ export async function issuedInvoice(
 ): Promise<IssuedInvoice> {
   const row = await db.invoice.findFirst({
     where: { organizationId: of.organizationId, number: of.number },
-    select: { ...headColumns, lines: { orderBy: { position: "asc" }, select: lineColumns } },
+    select: { ...headColumns, sealHash: true, lines: { orderBy: { position: "asc" }, select: lineColumns } },
   });
   if (!row?.number || !row.issuedAt) throw new Fault("not_found", "There is no such invoice.");
   const lines = row.lines.map(({ position, ...line }) => ({ ...lineOfRow(line), position }));
-  return { ...headOf(row), id: row.id, number: row.number, issuedAt: row.issuedAt, lines };
+  const { id, number, issuedAt, sealHash } = row;
+  return { ...headOf(row), id, number, issuedAt, sealHash, lines };
 }

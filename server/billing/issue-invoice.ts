@@ -97,6 +97,11 @@ async function issue(
   const left = await creditLeft(tx, organizationId);
   const credit = left < total ? left : total;
   const number = await takeInvoiceNumber(tx, issuedAt);
+  const seal = await tx.usageSeal.findFirst({
+    where: { organizationId },
+    orderBy: { number: "desc" },
+    select: { hash: true },
+  });
   await tx.invoice.update({
     where: { id: invoiceId },
     data: {
@@ -104,6 +109,7 @@ async function issue(
       issuedAt,
       totalCents: total,
       creditCents: credit,
+      sealHash: seal?.hash ?? "",
       ...(credit === total ? { state: "paid", settledAt: issuedAt, reason: paidByItself(total) } : { state: "open" }),
     },
     select: { id: true },
@@ -135,12 +141,24 @@ async function mailInvoice(
     where: { id: organizationId },
     select: { name: true, slug: true },
   });
-  const { totalCents: total, creditCents: credit } = await tx.invoice.findUniqueOrThrow({
+  const {
+    totalCents: total,
+    creditCents: credit,
+    sealHash,
+  } = await tx.invoice.findUniqueOrThrow({
     where: { number },
-    select: { totalCents: true, creditCents: true },
+    select: { totalCents: true, creditCents: true, sealHash: true },
   });
   const url = `${of.mail.billingUrl(organization.slug)}/invoices/${number}`;
-  const message = invoiceMail({ organizationName: organization.name, number, month: month.from, total, credit, url });
+  const message = invoiceMail({
+    organizationName: organization.name,
+    number,
+    month: month.from,
+    total,
+    credit,
+    sealHash,
+    url,
+  });
   for (const to of await emailsOfAllowed(tx, { organizationId, permission: "billing:read" }))
     await queueMail(tx, { to, ...message, now: issuedAt });
 }

@@ -9,6 +9,7 @@ CREATE TABLE "invoice" (
     "number" TEXT,
     "total_cents" BIGINT NOT NULL DEFAULT 0,
     "credit_cents" BIGINT NOT NULL DEFAULT 0,
+    "seal_hash" TEXT NOT NULL DEFAULT '',
     "issued_at" TIMESTAMPTZ(3),
     "settled_at" TIMESTAMPTZ(3),
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
