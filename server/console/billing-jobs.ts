@@ -3,18 +3,15 @@ import { keepBudgets } from "#server/billing/budget-keeper.ts";
 import { closeMonths } from "#server/billing/month-close.ts";
 import { connect } from "#server/db/client.ts";
 import { mailFrom, organizationUrl, type ConsoleEnv } from "#server/env.ts";
-import { keepLedgerMonths } from "#server/metering/ledger-months.ts";
-import { sealHours } from "#server/metering/seals.ts";
 import { smtpMailer } from "#server/mail/mailer.ts";
 import { pruneMail, sendMail } from "#server/mail/outbox.ts";
-import { DAY_MS, HOUR_MS, systemClock } from "#server/std/clock.ts";
+import { DAY_MS, systemClock } from "#server/std/clock.ts";
 import { createLog } from "#server/std/log.ts";
 import { repeat, type Job } from "./repeat.ts";
 
 const BUDGETS_EVERY_MS = 2_000;
 const ALERTS_EVERY_MS = 5_000;
 const MAIL_EVERY_MS = 2_000;
-const SEALS_EVERY_MS = 20_000;
 const INVOICES_EVERY_MS = 20_000;
 const MAIL_KEPT_MS = 30 * DAY_MS;
 
@@ -39,16 +36,6 @@ export function startBilling(env: ConsoleEnv): BillingJobs {
     job("budgets", BUDGETS_EVERY_MS, () => keepBudgets({ db, clock })),
     job("alerts", ALERTS_EVERY_MS, () => raiseAlerts({ db, clock, mail })),
     ...(mailer ? [job("mail", MAIL_EVERY_MS, () => sendMail({ db, clock, mailer }))] : []),
-    job("seals", SEALS_EVERY_MS, async () => {
-      const report = await sealHours({ db, clock });
-      if (report && report.unequal.length > 0)
-        log.error({ job: "seals", unequal: report.unequal }, "seals: counters that are not the sum of their facts");
-      return report?.sealed ?? 0;
-    }),
-    job("months of the ledger", HOUR_MS, async () => {
-      const { made, dropped } = await keepLedgerMonths({ db, clock });
-      return made.length + dropped.length;
-    }),
     job("invoices", INVOICES_EVERY_MS, () => closeMonths({ db, clock, mail })),
     job("old mail", DAY_MS, () => pruneMail(db, new Date(clock.nowMs() - MAIL_KEPT_MS))),
   ];

@@ -100,7 +100,10 @@ export class GatewayThreads {
   }
 
   #startOne(data: ThreadData, index: number): Promise<void> {
-    const thread = new Worker(new URL("./thread.ts", import.meta.url), { workerData: data, name: `gateway ${index + 1}` });
+    const thread = new Worker(new URL("./thread.ts", import.meta.url), {
+      workerData: data,
+      name: `gateway ${index + 1}`,
+    });
     this.#threads[index] = thread;
     thread.once("error", (error) => this.#parts.events.died(error));
     thread.once("exit", () => {

@@ -86,7 +86,10 @@ export class Shipping {
   }
 
   #start(): Worker {
-    const thread = new Worker(new URL("./ship-thread.ts", import.meta.url), { workerData: this.#data, name: "shipper" });
+    const thread = new Worker(new URL("./ship-thread.ts", import.meta.url), {
+      workerData: this.#data,
+      name: "shipper",
+    });
     thread.on("message", (message: unknown) => this.#heard(message));
     thread.on("error", (error) => this.#log.error({ err: error }, "the shipper's thread failed and is started again"));
     thread.once("exit", () => {
