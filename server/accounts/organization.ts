@@ -1,8 +1,8 @@
 import { organizationSlug, slugFrom } from "#server/contract/names.ts";
 import type { Db, Tx } from "#server/db/client.ts";
-import type { Role } from "#server/db/generated/enums.ts";
+import type { PlanName, Role } from "#server/db/generated/enums.ts";
 import { Fault } from "#server/std/fault.ts";
-import { newId, type Id } from "#server/std/id.ts";
+import { asId, newId, type Id } from "#server/std/id.ts";
 import { recordAudit } from "./audit.ts";
 
 const OWNED_ORGANIZATIONS_MAX = 20;
@@ -55,6 +55,19 @@ export function addOrganization(db: Db, request: { userId: Id<"user">; name: str
     await lockAccounts(tx);
     return createOrganization(tx, request);
   });
+}
+
+/** For operators, who need no membership. */
+export async function organizationBySlug(
+  db: Db,
+  slug: string,
+): Promise<{ id: Id<"organization">; slug: string; name: string; plan: PlanName; createdAt: Date }> {
+  const row = await db.organization.findUnique({
+    where: { slug },
+    select: { id: true, slug: true, name: true, plan: true, createdAt: true },
+  });
+  if (!row) throw new Fault("not_found", "There is no such organization.");
+  return { ...row, id: asId("organization", row.id) };
 }
 
 /** Changes the name that people see. The slug stays: addresses of functions are made of it. */

@@ -2,6 +2,8 @@ import { accountRouter } from "./account.ts";
 import { billingRouter } from "./billing.ts";
 import { deploymentRouter } from "./deployment.ts";
 import { functionRouter } from "./function.ts";
+import { invoiceRouter } from "./invoice.ts";
+import { operatorRouter } from "./operator.ts";
 import { logRouter } from "./log.ts";
 import { organizationRouter } from "./organization.ts";
 import { planRouter } from "./plan.ts";
@@ -14,6 +16,8 @@ export const appRouter = router({
   billing: billingRouter,
   deployment: deploymentRouter,
   function: functionRouter,
+  invoice: invoiceRouter,
+  operator: operatorRouter,
   log: logRouter,
   organization: organizationRouter,
   plan: planRouter,

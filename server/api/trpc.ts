@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { initTRPC, TRPCError } from "@trpc/server";
 import superjson from "superjson";
 import { z } from "zod";
-import { membershipOf } from "#server/accounts/membership.ts";
-import { isAllowed, type Permission } from "#server/accounts/roles.ts";
+import type { Permission } from "#server/accounts/roles.ts";
+import { currentUser } from "#server/accounts/user.ts";
 import { Fault, messageOf, type FaultCode } from "#server/std/fault.ts";
+import { allowedMember } from "./allowed-member.ts";
 import type { Context } from "./context.ts";
 
 /** What an answer says of a failure beside its message: a code to hold on to, and the form field that it belongs to. */
@@ -86,13 +87,14 @@ export function organizationProcedure(permission: Permission) {
     .input(z.object({ organizationSlug: z.string().max(100) }))
     .use(async ({ ctx, input, next }) => {
       const { organizationSlug } = input;
-      const { organization, role } = await membershipOf(ctx.db, { userId: ctx.userId, organizationSlug });
-      if (!isAllowed(role, permission)) {
-        throw new Fault(
-          "forbidden",
-          `Your role here (${role}) does not allow that. Ask an owner of ${organization.name}.`,
-        );
-      }
+      const { organization, role } = await allowedMember(ctx.db, { userId: ctx.userId, organizationSlug, permission });
       return next({ ctx: { ...ctx, organization, role } });
     });
 }
+
+/** For operators of the installation. To everybody else the door is not there. */
+export const operatorProcedure = signedInProcedure.use(async ({ ctx, next }) => {
+  const { isOperator } = await currentUser(ctx.db, ctx.userId);
+  if (!isOperator) throw new Fault("not_found", "There is nothing here.");
+  return next({ ctx });
+});

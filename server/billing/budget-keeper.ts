@@ -1,6 +1,7 @@
 import type { Db, Tx } from "#server/db/client.ts";
 import { monthStart, type Clock } from "#server/std/clock.ts";
 import { asId, type Id } from "#server/std/id.ts";
+import { readMark, setMark } from "./billing-mark.ts";
 import { refreshBudget } from "./budget.ts";
 import { loadPlanTerms, lockOrganization, planAt } from "./plan-terms.ts";
 
@@ -16,8 +17,8 @@ const BATCH = 200;
 export async function keepBudgets(tools: { db: Db; clock: Clock }): Promise<number> {
   const { db } = tools;
   const now = new Date(tools.clock.nowMs());
-  const mark = await db.billingMark.findUnique({ where: { name: MARK }, select: { at: true } });
-  const since = mark?.at ?? new Date(0);
+  const mark = await readMark(db, MARK);
+  const since = mark ?? new Date(0);
   let kept = 0;
   const isForAll = since < monthStart(now) || (await versionsBegun(db, since, now)) > 0;
   for (let after = ""; ;) {
@@ -27,7 +28,7 @@ export async function keepBudgets(tools: { db: Db; clock: Clock }): Promise<numb
     if (ids.length < BATCH) break;
     after = ids.at(-1) ?? after;
   }
-  if (kept > 0 || isForAll || !mark) await setMark(db, now);
+  if (kept > 0 || isForAll || !mark) await setMark(db, MARK, now);
   return kept;
 }
 
@@ -77,13 +78,4 @@ async function dueAfter(db: Db, of: { after: string; since: Date; now: Date }): 
     ) AS due
     WHERE id > ${after} ORDER BY id LIMIT ${BATCH}`;
   return rows.map(({ id }) => id);
-}
-
-async function setMark(db: Db, at: Date): Promise<void> {
-  await db.billingMark.upsert({
-    where: { name: MARK },
-    create: { name: MARK, at },
-    update: { at },
-    select: { name: true },
-  });
 }

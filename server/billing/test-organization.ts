@@ -39,3 +39,20 @@ export async function useHour(
     select: { hourAt: true },
   });
 }
+
+/** Puts a seal with these totals over an hour, as its next revision: a seal as the ledger makes it, but of no facts. */
+export async function sealHour(
+  db: Db,
+  of: { organizationId: string; hourAt: string; requests?: bigint; cpuNs?: bigint; egressBytes?: bigint },
+): Promise<void> {
+  const { organizationId, requests = 0n, cpuNs = 0n, egressBytes = 0n } = of;
+  const hourAt = new Date(of.hourAt);
+  const number = 1 + (await db.usageSeal.count({ where: { organizationId } }));
+  const revision = 1 + (await db.usageSeal.count({ where: { organizationId, hourAt } }));
+  const link = { facts: 0n, factsDigest: "", previousHash: "", hash: `${number}`, sealedAt: new Date() };
+  await db.usageSeal.create({
+    data: { organizationId, number, hourAt, revision, requests, cpuNs, egressBytes, ...link },
+    select: { number: true },
+  });
+  await db.usageHour.updateMany({ where: { organizationId, hourAt }, data: { sealed: true } });
+}

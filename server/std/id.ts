@@ -13,6 +13,7 @@ const prefixes = {
   mail: "eml",
   invoice: "inv",
   credit: "crd",
+  transaction: "txn",
 } as const;
 
 type Prefixes = typeof prefixes;
