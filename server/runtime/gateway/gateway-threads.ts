@@ -8,6 +8,7 @@ import type { PrintedLine } from "#server/runtime/logs/log-collector.ts";
 import type { LeaseBook } from "#server/runtime/meter/lease-book.ts";
 import { Fault } from "#server/std/fault.ts";
 import type { Log } from "#server/std/log.ts";
+import { isWatchReport } from "#server/std/watch-report.ts";
 import { rateMemory } from "./rate.ts";
 import type { Routes } from "./routes.ts";
 import {
@@ -100,7 +101,10 @@ export class GatewayThreads {
   }
 
   #startOne(data: ThreadData, index: number): Promise<void> {
-    const thread = new Worker(new URL("./thread.ts", import.meta.url), { workerData: data, name: `gateway ${index + 1}` });
+    const thread = new Worker(new URL("./thread.ts", import.meta.url), {
+      workerData: data,
+      name: `gateway ${index + 1}`,
+    });
     this.#threads[index] = thread;
     thread.once("error", (error) => this.#parts.events.died(error));
     thread.once("exit", () => {
@@ -108,6 +112,7 @@ export class GatewayThreads {
     });
     return new Promise((resolve, reject) => {
       thread.on("message", (message: unknown) => {
+        if (isWatchReport(message)) return;
         const word = wordFromThread.parse(message);
         if (word.kind === "listening") return resolve();
         if (word.kind === "failed") return reject(cannotListen(word, data.port));
