@@ -8,6 +8,7 @@ import type { PrintedLine } from "#server/runtime/logs/log-collector.ts";
 import type { LeaseBook } from "#server/runtime/meter/lease-book.ts";
 import { Fault } from "#server/std/fault.ts";
 import type { Log } from "#server/std/log.ts";
+import { isWatchReport } from "#server/std/watch-report.ts";
 import { rateMemory } from "./rate.ts";
 import type { Routes } from "./routes.ts";
 import {
@@ -111,6 +112,7 @@ export class GatewayThreads {
     });
     return new Promise((resolve, reject) => {
       thread.on("message", (message: unknown) => {
+        if (isWatchReport(message)) return;
         const word = wordFromThread.parse(message);
         if (word.kind === "listening") return resolve();
         if (word.kind === "failed") return reject(cannotListen(word, data.port));

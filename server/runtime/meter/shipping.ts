@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { CallReport } from "#server/runtime/telemetry/call-watch.ts";
 import type { Log } from "#server/std/log.ts";
+import { isWatchReport } from "#server/std/watch-report.ts";
 import { shipReport, type ShipData, type ShipOrder, type ShipProgress } from "./ship-messages.ts";
 
 /** At most one word to the thread in this time; it gathers for longer than that itself. */
@@ -70,9 +71,9 @@ export class Shipping {
   }
 
   #heard(message: unknown): void {
-    // Under --watch, Node itself tells over this channel which files the thread has loaded.
-    const { data: report } = shipReport.safeParse(message);
-    switch (report?.kind) {
+    if (isWatchReport(message)) return;
+    const report = shipReport.parse(message);
+    switch (report.kind) {
       case "progress":
         this.#progress = report.ship;
         this.#calls = report.calls;
@@ -80,8 +81,6 @@ export class Shipping {
         return;
       case "stopped":
         this.#stopped?.(report.hasAll);
-        return;
-      case undefined:
     }
   }
 
