@@ -62,8 +62,8 @@ async function dropLogDay(db: Db, name: string): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       await db.$transaction(async (tx) => {
-        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK})`;
         await tx.$executeRaw(Prisma.raw(`SET LOCAL lock_timeout = ${DROP_WAIT_MS}`));
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK})`;
         await tx.$executeRaw(Prisma.raw(`DROP TABLE IF EXISTS ${name}`));
       });
       return;

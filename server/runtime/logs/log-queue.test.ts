@@ -12,8 +12,15 @@ test("lines leave in turns, so that who printed one line waits for no flood", ()
   for (let i = 0; i < 500; i += 1) queue.add(line(1, `flood ${i}`));
   queue.add(line(2, "one"));
   queue.add(line(3, "one"));
-  const organizations = queue.take(5).map((entry) => entry.organizationId);
+  const organizations = queue.take({ linesMax: 5, bytesMax: Infinity }).map((entry) => entry.organizationId);
   expect(organizations).toEqual(["org_1", "org_2", "org_3", "org_1", "org_1"]);
+});
+
+test("a batch of long lines has few of them, and always one", () => {
+  const queue = new LogQueue(1_000_000);
+  for (let i = 0; i < 10; i += 1) queue.add(line(1, "x".repeat(1_000)));
+  expect(queue.take({ linesMax: 500, bytesMax: 5_000 })).toHaveLength(3);
+  expect(queue.take({ linesMax: 500, bytesMax: 1 })).toHaveLength(1);
 });
 
 test("an organization alone fills half of the room; as many as come find some", () => {
@@ -34,7 +41,8 @@ test("whatever is put in comes out once, each organization's lines in their orde
       const queue = new LogQueue(20_000);
       const added: string[] = [];
       const taken: string[] = [];
-      const take = () => queue.take(batch).map((entry) => `${entry.organizationId} ${entry.message}`);
+      const take = () =>
+        queue.take({ linesMax: batch, bytesMax: 3_000 }).map((entry) => `${entry.organizationId} ${entry.message}`);
       sequence.forEach((step, at) => {
         if (step === "take") taken.push(...take());
         else if (queue.add(line(step, String(at)))) added.push(`org_${step} ${at}`);

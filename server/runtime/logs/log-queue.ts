@@ -35,16 +35,18 @@ export class LogQueue {
     return true;
   }
 
-  /** Takes lines out, one of each organization in turn, each organization's oldest first. */
-  take(linesMax: number): WaitingLine[] {
+  /** Takes lines out, one of each organization in turn, each organization's oldest first, until there are enough. */
+  take({ linesMax, bytesMax }: { linesMax: number; bytesMax: number }): WaitingLine[] {
     const batch: WaitingLine[] = [];
-    for (let round = 0; batch.length < linesMax; round += 1) {
-      const before = batch.length;
+    let bytes = 0;
+    for (let round = 0, before = -1; before < batch.length; round += 1) {
+      before = batch.length;
       for (const { lines } of this.#waiting.values()) {
         const line = lines[round];
-        if (line && batch.length < linesMax) batch.push(line);
+        if (!line || batch.length >= linesMax || bytes >= bytesMax) continue;
+        batch.push(line);
+        bytes += sizeOf(line);
       }
-      if (batch.length === before) break;
     }
     this.#remove(batch);
     return batch;
@@ -67,6 +69,7 @@ export class LogQueue {
   }
 }
 
-function sizeOf(line: WaitingLine): number {
+/** Some of what a line takes: characters are counted as two bytes each. */
+export function sizeOf(line: WaitingLine): number {
   return LINE_BYTES + 2 * line.message.length;
 }

@@ -5,13 +5,14 @@ import type { Clock } from "#server/std/clock.ts";
 import type { Log } from "#server/std/log.ts";
 import { DroppedLines, type DropReason } from "./dropped-lines.ts";
 import { LogBudgets } from "./log-budget.ts";
-import { LogQueue, type WaitingLine } from "./log-queue.ts";
+import { LogQueue, sizeOf, type WaitingLine } from "./log-queue.ts";
 
 /** Lines gather for this long: a page shows them well within a second, and a quiet function costs Postgres little. */
 const GATHER_MS = 100;
 const RETRY_MS = 500;
 /** To make a batch takes some 10 ms a thousand lines, for which this process serves nobody. */
 const BATCH_LINES_MAX = 500;
+const BATCH_BYTES_MAX = 1_000_000;
 /** Lines that wait for Postgres. Logs are not money: past this they are dropped, and the function's log says so. */
 const WAITING_BYTES_MAX = 64_000_000;
 /** How long a stop goes on storing what waits. */
@@ -93,6 +94,8 @@ export class LogShipper {
     const { db, log } = this.#parts;
     const lines = this.#batch.length;
     if (lines === 0) return "caught_up";
+    const isFull =
+      lines >= BATCH_LINES_MAX || this.#batch.reduce((sum, line) => sum + sizeOf(line), 0) >= BATCH_BYTES_MAX;
     try {
       await recordLogs(db, this.#batch);
     } catch (error) {
@@ -100,7 +103,7 @@ export class LogShipper {
       return "failed";
     }
     this.#batch = [];
-    return lines < BATCH_LINES_MAX ? "caught_up" : "more_waits";
+    return isFull ? "more_waits" : "caught_up";
   }
 
   /** What is told of dropped lines goes first: it is little, and would wait longest where most is printed. */
@@ -108,7 +111,8 @@ export class LogShipper {
     const { clock, epoch, log } = this.#parts;
     const notices = this.#dropped.take(this.#isStopping ? Infinity : clock.nowMs(), BATCH_LINES_MAX);
     for (const { functionId, message } of notices) log.warn({ functionId }, message);
-    const lines = [...notices, ...this.#queue.take(BATCH_LINES_MAX - notices.length)];
+    const room = { linesMax: BATCH_LINES_MAX - notices.length, bytesMax: BATCH_BYTES_MAX };
+    const lines = [...notices, ...this.#queue.take(room)];
     return lines.map((line) => ({ ...line, epoch, seq: (this.#seq += 1n) }));
   }
 }

@@ -130,7 +130,10 @@ function LiveButton({ isOn, canBe, onToggle }: Props["live"]) {
       disabled={!canBe}
       onClick={onToggle}
       title={canBe ? "Show what is printed as it is printed" : "The chosen time is over: nothing new can be in it"}
-      className={classNames("h-9", isLive && "border-accent/50 bg-accent-soft text-accent-strong hover:bg-accent-soft")}
+      className={classNames(
+        "h-9 max-sm:col-span-2",
+        isLive && "border-accent/50 bg-accent-soft text-accent-strong hover:bg-accent-soft",
+      )}
     >
       <Radio aria-hidden className={isLive ? "motion-safe:animate-pulse" : ""} />
       Live

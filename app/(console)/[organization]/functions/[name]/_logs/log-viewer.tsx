@@ -17,7 +17,7 @@ import { useLogEntries } from "./use-log-entries.ts";
 
 /** A function's log. What it shows is in the page's address; the page itself stays as it is. */
 export function LogViewer({ organization, name }: { organization: string; name: string }) {
-  const { view, show, hrefOf } = useLogView();
+  const { view, show, change, hrefOf } = useLogView();
   const [isLive, setLive] = useState(true);
   const trpc = useTRPC();
   const versions = useQuery(trpc.function.versions.queryOptions({ organizationSlug: organization, name }));
@@ -32,13 +32,13 @@ export function LogViewer({ organization, name }: { organization: string; name: 
     <div className="grid grid-cols-1 gap-3">
       <LogSearchBar
         view={view}
-        onChange={(change) => show({ ...view, ...change })}
+        onChange={change}
         versions={(versions.data ?? []).map(({ number }) => number)}
         statuses={[...statuses]}
         live={{ isOn: isLive, canBe: canFollow(view), onToggle: () => setLive(!isLive) }}
       />
       {view.requestId === null ? null : (
-        <RequestChip requestId={view.requestId} onRemove={() => show({ ...view, requestId: null }, "push")} />
+        <RequestChip requestId={view.requestId} onRemove={() => change({ requestId: null }, "push")} />
       )}
       {error ? <Notice tone="danger">{failureOf(error).message}</Notice> : null}
       {isCut ? <Notice>Some requests printed more lines than fit here. Open one by its id to see all.</Notice> : null}
@@ -55,7 +55,7 @@ export function LogViewer({ organization, name }: { organization: string; name: 
         <NothingFound
           view={view}
           isLive={isLive && canFollow(view)}
-          onWholeTime={() => show({ ...view, time: WHOLE_LOG.time })}
+          onWholeTime={() => change({ time: WHOLE_LOG.time })}
           onWholeLog={() => show(WHOLE_LOG)}
         />
       )}
@@ -78,11 +78,17 @@ function useLogView() {
     },
     [pathname],
   );
+  // On top of what is shown by then: a text that was typed is searched for a moment later.
+  const change = useCallback(
+    (part: Partial<LogView>, how?: "push") =>
+      show({ ...viewOf(new URLSearchParams(window.location.search)), ...part }, how),
+    [show],
+  );
   const hrefOf = useCallback(
     (requestId: string) => `${pathname}?${addressOf({ ...WHOLE_LOG, requestId })}`,
     [pathname],
   );
-  return { view: viewOf(params), show, hrefOf };
+  return { view: viewOf(params), show, change, hrefOf };
 }
 
 /** "/" leads to the search field, unless one is typing already. */
