@@ -11,7 +11,8 @@ const LOCK = 7_120_524_002n;
 /** Facts that trickle in late do not make a revision each: an hour is sealed again this long after its last seal at the earliest. */
 export const REVISION_EVERY_MS = 10 * 60_000;
 const HOURS_A_LOOK = 500;
-const SERIALIZATION_FAILURE = "40001";
+/** A serialization failure, a deadlock. */
+const CHANGED_MEANWHILE = new Set(["40001", "40P01"]);
 
 export type SealReport = {
   sealed: number;
@@ -89,18 +90,23 @@ async function sealHour(client: ClientBase, hour: Hour, now: Date): Promise<Seal
       return "unequal";
     }
     await writeSeal(client, hour, { ...facts, sealed_at: now.toISOString() });
-    await client.query(
-      "UPDATE usage_hour SET sealed = true WHERE organization_id = $1 AND hour_at = $2 AND NOT sealed",
-      [hour.organizationId, hour.hourAt],
-    );
+    await client.query(MARK_SEALED, [hour.organizationId, hour.hourAt]);
     await client.query("COMMIT");
     return "sealed";
   } catch (error) {
-    if (!(error instanceof DatabaseError) || error.code !== SERIALIZATION_FAILURE) throw error;
+    if (!(error instanceof DatabaseError) || !CHANGED_MEANWHILE.has(error.code ?? "")) throw error;
     await client.query("ROLLBACK");
     return "again_later";
   }
 }
+
+/** Locks in the order in which usage is recorded, so that neither waits for the other in a circle. */
+const MARK_SEALED = `
+  WITH hour AS MATERIALIZED (
+    SELECT function_id FROM usage_hour WHERE organization_id = $1 AND hour_at = $2 AND NOT sealed ORDER BY function_id FOR UPDATE
+  )
+  UPDATE usage_hour SET sealed = true FROM hour
+  WHERE usage_hour.organization_id = $1 AND usage_hour.hour_at = $2 AND usage_hour.function_id = hour.function_id`;
 
 type Totals = Pick<SealContent, "requests" | "cpu_ns" | "egress_bytes">;
 
