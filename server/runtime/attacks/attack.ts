@@ -16,6 +16,11 @@ export type Attack = {
   /** The body of `async (request, env, ctx, target) => text`. */
   code: string;
   expect: Expectation;
+  /**
+   * URLs that it reaches for and that are not on this machine's loopback. Where the test has no network of its own to
+   * give their addresses to, the attack isn't run: the rules are asked for their decision, and nothing is connected to.
+   */
+  elsewhere?: readonly string[];
 };
 
 /** Places on this machine that an attack may aim at, all on loopback. */

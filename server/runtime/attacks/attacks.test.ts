@@ -12,11 +12,16 @@ import {
   type FunctionAnswer,
   type TestRuntime,
 } from "#server/runtime/test-runtime.ts";
+import { destinationOf, lookupPublic, machineRules } from "#server/runtime/platform/egress-rules.ts";
 import { bundleOf, type Attack, type Target } from "./attack.ts";
 import { disguiseAttacks } from "./disguise-attacks.ts";
 import { exhaustionAttacks } from "./exhaustion-attacks.ts";
 import { hostAttacks } from "./host-attacks.ts";
-import { networkAttacks } from "./network-attacks.ts";
+import { elsewhereAddresses, hostileZone, networkAttacks } from "./network-attacks.ts";
+import { enterOwnNetwork, hostileNameServer, nameServerAddresses } from "./own-network.ts";
+
+/** From here on, where we are root: no packet of this test can leave the machine. */
+const isOwnNetwork = enterOwnNetwork([...new Set([...elsewhereAddresses, ...nameServerAddresses()])]);
 
 /** Tight, so that what runs into a limit does so soon. */
 const limits = { cpuMsMax: 300, wallMsMax: 2_000, memoryMbMax: 64, instancesMax: 2, subRequestsMax: 1_000 };
@@ -57,6 +62,22 @@ function allowedServer(): Server {
   });
 }
 
+/** Ports that attacks name at addresses of other machines. */
+const ELSEWHERE_PORTS = [1, 25, 80, 443];
+const elsewhere: Server[] = [];
+let nameServer: Awaited<ReturnType<typeof hostileNameServer>> | undefined;
+
+/** Whoever an attack would reach if a wall fell: the addresses are on our loopback, and something answers there. */
+async function listenElsewhere(): Promise<void> {
+  nameServer = await hostileNameServer(hostileZone);
+  for (const port of ELSEWHERE_PORTS) {
+    const server = createServer((_req, res) => void res.end("secret")).on("connection", () => (forbiddenHits += 1));
+    server.listen(port, "::");
+    await once(server, "listening");
+    elsewhere.push(server);
+  }
+}
+
 /** The function of another organization, asked all the time. */
 async function watchNeighbour(): Promise<void> {
   while (!neighbour.isOver) {
@@ -80,6 +101,7 @@ beforeAll(async () => {
   });
   forbidden.on("connection", () => (forbiddenHits += 1));
   const [allowedPort, forbiddenPort] = await Promise.all([loopback(allowed), loopback(forbidden)]);
+  if (isOwnNetwork) await listenElsewhere();
   forbiddenUdp.on("message", () => (forbiddenHits += 1));
   forbiddenUdp.bind(forbiddenPort, "127.0.0.1");
   runtime = await testRuntime({ EGRESS_ALLOW: `127.0.0.1:${allowedPort}`, LOG_LEVEL: "warn", WARM_POOL_SIZE: "2" });
@@ -98,7 +120,8 @@ afterAll(async () => {
   await neighbour.done;
   await runtime[Symbol.asyncDispose]();
   forbiddenUdp.close();
-  for (const server of [allowed, forbidden]) {
+  nameServer?.close();
+  for (const server of [allowed, forbidden, ...elsewhere]) {
     server.closeAllConnections();
     server.close();
   }
@@ -147,11 +170,30 @@ describe.each([
 ])("attacks on %s", (_on, attacks) => {
   test.each(attacks.map((attack) => [attack.name, attack] as const))("%s", async (_name, attack) => {
     const wrongBefore = neighbour.wrong.length;
+    if (attack.elsewhere && !isOwnNetwork) return expectRefused(attack.elsewhere);
     check(attack, await attempt(attack));
     expect(forbiddenHits).toBe(0);
     expect(neighbour.wrong.slice(wrongBefore)).toEqual([]);
     expect([runtime.pid(), isAlive(pid)]).toEqual([pid, true]);
   });
+});
+
+/** What the rules say of an address that is nobody's here: asked, not tried. */
+async function expectRefused(urls: readonly string[]): Promise<void> {
+  for (const url of urls) {
+    const decision = await lookupPublic(destinationOf(new URL(url)), machineRules([]));
+    expect([url, decision.kind]).toEqual([url, "refused"]);
+  }
+}
+
+test("in a network of its own, the attacks' name server was asked, and what they reached for could have answered", async () => {
+  if (!isOwnNetwork) return expect(process.getuid?.() === 0 && nameServer !== undefined).toBe(false);
+  const names = new Set(nameServer?.asked.map((question) => question.split(" ")[0]));
+  for (const name of Object.keys(hostileZone)) expect([name, names.has(name)]).toEqual([name, true]);
+  const hitsBefore = forbiddenHits;
+  expect(await (await fetch("http://169.254.169.254/latest/meta-data/")).text()).toBe("secret");
+  expect(forbiddenHits).toBe(hitsBefore + 1);
+  forbiddenHits = hitsBefore;
 });
 
 describe("attacks by callers", () => {

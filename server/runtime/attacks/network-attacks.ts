@@ -1,12 +1,33 @@
 import { gets, harmless, refused, type Attack } from "./attack.ts";
 
+/** Addresses that attacks name and that are not this machine's, for the loopback of a network of the test's own. */
+export const elsewhereAddresses = [
+  "169.254.169.254",
+  "168.63.129.16",
+  "100.100.100.200",
+  "10.0.0.1",
+  "192.168.0.1",
+  "203.0.113.7",
+  "93.184.215.14",
+  "fd00:ec2::254",
+  "64:ff9b::a9fe:a9fe",
+];
+
+/** What a tenant's name server may say: names that lead back, alone, among others, and in the other family. */
+export const hostileZone = {
+  "loopback.rebind.test": ["127.0.0.1"],
+  "metadata.rebind.test": ["169.254.169.254"],
+  "mixed.rebind.test": ["93.184.215.14", "10.0.0.1"],
+  "six.rebind.test": ["::1"],
+};
+
 const RULES = "egress rules: the platform resolves, judges and connects";
 const NO_NETWORK = "network namespace without a network";
 
 const fetchStatus = (url: string): string => `return (await fetch(${url})).status;`;
 const FORBIDDEN = gets(/^got 403$/);
 
-/** Reaching for the network: addresses that are not public, the platform's own, raw sockets. Only loopback and literals, so nothing leaves the machine. */
+/** Reaching for the network: addresses that are not public, the platform's own, raw sockets. What is not on loopback is named in `elsewhere`. */
 export const networkAttacks: Attack[] = [
   ...[
     "http://127.0.0.1:1/",
@@ -33,6 +54,14 @@ export const networkAttacks: Attack[] = [
     wall: RULES,
     code: fetchStatus(JSON.stringify(url)),
     expect: FORBIDDEN,
+    elsewhere: [url],
+  })),
+  ...Object.keys(hostileZone).map((name): Attack => ({
+    name: `a name of one's own, ${name}`,
+    wall: `${RULES}; a name is judged by all of its addresses, once`,
+    code: `const answers = []; for (let i = 0; i < 3; i++) answers.push((await fetch("http://${name}/")).status); return answers.join();`,
+    expect: gets(/^got 403,403,403$/),
+    elsewhere: [`http://${hostileZone["metadata.rebind.test"][0]}/`],
   })),
   {
     name: "the gateway from inside, under a neighbour's host name",
@@ -52,6 +81,7 @@ export const networkAttacks: Attack[] = [
       wall: RULES,
       code: `return (await fetch("http://127.0.0.1:" + target.allowedPort + "/redirect?to=" + encodeURIComponent(${JSON.stringify(to)}.replace("PORT", target.forbiddenPort)))).status;`,
       expect: FORBIDDEN,
+      ...(to.includes("PORT") ? {} : { elsewhere: [to] }),
     }),
   ),
   {
@@ -65,6 +95,7 @@ export const networkAttacks: Attack[] = [
     wall: RULES,
     code: `return (await Promise.all(["http://203.0.113.7@127.0.0.1:1/", "http://127.0.0.1:1/#@203.0.113.7/", "http://127.0.0.1:1\\\\@203.0.113.7/"].map(async (url) => (await fetch(url)).status))).join();`,
     expect: gets(/^got 403,403,403$/),
+    elsewhere: ["http://203.0.113.7/"],
   },
   {
     name: "a line break in a request's path and headers",
@@ -83,12 +114,14 @@ export const networkAttacks: Attack[] = [
     wall: RULES,
     code: `const { connect } = await import("cloudflare:sockets"); await connect("0xa9fea9fe:80").opened; return "open";`,
     expect: refused,
+    elsewhere: ["http://169.254.169.254/"],
   },
   {
     name: "a TCP connection to a mail port",
     wall: RULES,
     code: `const { connect } = await import("cloudflare:sockets"); await connect("203.0.113.7:25").opened; return "open";`,
     expect: refused,
+    elsewhere: ["http://203.0.113.7:25/"],
   },
   {
     name: "a TCP connection to a unix socket",

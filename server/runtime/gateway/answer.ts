@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { CallTrace } from "./tracing.ts";
 
 /** What the platform answers itself, by the code that callers rely on. */
@@ -38,7 +38,8 @@ export function sendAnswer(res: ServerResponse, requestId: string, answer: Platf
     return 0;
   }
   const body = answerBody(answer);
-  res.writeHead(statusOf[answer.code], {
+  // With its words, as those of an answer that could not be passed on would stay: Node throws at ones that it can't send.
+  res.writeHead(statusOf[answer.code], STATUS_CODES[statusOf[answer.code]] ?? "", {
     "content-type": "application/json",
     "content-length": body.length,
     "cache-control": "no-store",

@@ -8,7 +8,7 @@ import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
 import { answerStatus, sendAnswer, type AnswerCode, type PlatformAnswer } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { Refusal } from "./desk.ts";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { reasonPhrase, requestHeaders, responseHeaders } from "./headers.ts";
 import type { LimitNotices } from "./limit-notices.ts";
 import type { Lease } from "./local-instances.ts";
 
@@ -118,7 +118,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const length = headers["content-length"];
     const hasBody = req.method !== "HEAD" && status !== 204 && status !== 304;
     this.#bytesLeft = hasBody && length !== undefined ? Number(length) : undefined;
-    res.writeHead(status, statusText || undefined, responseHeaders(headers, this.#call, isSharedOrigin));
+    res.writeHead(status, reasonPhrase(status, statusText), responseHeaders(headers, this.#call, isSharedOrigin));
     // A short answer is here whole at the end of this turn, and then leaves in one write; the head of another one goes ahead.
     queueMicrotask(() => this.#sendHead());
   }

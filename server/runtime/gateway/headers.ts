@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { STATUS_CODES, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
 import type { CallTrace } from "./tracing.ts";
 
@@ -103,4 +103,10 @@ function isOurs(name: string, trace: CallTrace | undefined): boolean {
 function namedByConnection(connection: string | undefined): Set<string> | undefined {
   if (connection === undefined || connection === "keep-alive" || connection === "close") return undefined;
   return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+}
+
+/** The words of a status line, where they may be sent (RFC 9112, 4); those of the status itself where they may not. */
+export function reasonPhrase(status: number, from: string | undefined): string {
+  if (from !== undefined && from !== "" && /^[\t\x20-\x7e\x80-\xff]*$/.test(from)) return from;
+  return STATUS_CODES[status] ?? "";
 }

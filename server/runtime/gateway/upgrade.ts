@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { answerBody, answerStatus, type PlatformAnswer } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { CUT_BY_CAP, type Serving } from "./forward.ts";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { reasonPhrase, requestHeaders, responseHeaders } from "./headers.ts";
 import { FrameBoundary, GOING_AWAY_FRAME } from "./websocket-frames.ts";
 
 /** How long a frame that is under way may take to end, and the other side to close, once it is told to go away. */
@@ -144,7 +144,8 @@ function writeHead(
   connection: string[],
 ): void {
   const headers = [...responseHeaders(answer.headers, call, isSharedOrigin), ...connection];
-  const lines = [`HTTP/1.1 ${answer.statusCode ?? 502} ${answer.statusMessage ?? ""}`];
+  const status = answer.statusCode ?? 502;
+  const lines = [`HTTP/1.1 ${status} ${reasonPhrase(status, answer.statusMessage)}`];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
