@@ -24,7 +24,18 @@ const config: NextConfig = {
   // `npm run check` runs the type check, tests and benchmarks included; a start must not fail for a test's types.
   typescript: { ignoreBuildErrors: true },
   logging: { incomingRequests: false },
-  serverExternalPackages: ["@prisma/client", "@prisma/adapter-pg", "@node-rs/argon2", "pg", "pino", "esbuild", "koffi"],
+  serverExternalPackages: [
+    "@prisma/client",
+    "@prisma/adapter-pg",
+    "@node-rs/argon2",
+    "pg",
+    "pino",
+    "esbuild",
+    "koffi",
+    "pdfkit",
+    "dejavu-fonts-ttf",
+    "nodemailer",
+  ],
   headers: async () => [
     {
       source: "/:path*",

@@ -76,6 +76,8 @@ const consoleVariables = z.object({
       .regex(/^smtps?:\/\/./, "set SMTP_URL to an address such as smtps://user:password@mail.example.com")
       .optional(),
   ),
+  /** Who sells, as it stands on invoices: the name, and what else the law wants, parted by "|". */
+  INVOICE_ISSUER: optionalText,
   /** Whom mail is from, such as "Sluice <billing@example.com>". */
   MAIL_FROM: optionalText,
   GITHUB_ID: optionalText,
@@ -253,6 +255,13 @@ export function readNpmEnvironment(source: NodeJS.ProcessEnv = process.env): Rec
 /** Whom mail is from when nobody says: the console's own host. */
 export function mailFrom(env: Pick<ConsoleEnv, "MAIL_FROM" | "NEXTAUTH_URL">): string {
   return env.MAIL_FROM ?? `Sluice <no-reply@${new URL(env.NEXTAUTH_URL).hostname}>`;
+}
+
+/** Who sells, a line each: the console's own host when nobody says. */
+export function invoiceIssuer(env: Pick<ConsoleEnv, "INVOICE_ISSUER" | "NEXTAUTH_URL">): string[] {
+  const lines = (env.INVOICE_ISSUER ?? "").split("|").map((line) => line.trim());
+  const said = lines.filter((line) => line !== "");
+  return said.length > 0 ? said : [`Sluice at ${new URL(env.NEXTAUTH_URL).host}`];
 }
 
 /** The address of an organization's page of the console as a browser reaches it. */

@@ -30,7 +30,41 @@ export async function* exportInvoice(db: Db, of: Of): AsyncGenerator<string> {
   yield `${JSON.stringify({ entry: "end", sha256: digest.digest("hex") })}\n`;
 }
 
+/**
+ * From one snapshot, so that chain, hours and facts are of one moment whatever comes in meanwhile. What would make the export
+ * useless is found before anything of it is written.
+ */
 async function* entriesOf(db: Db, { organizationId }: Of, invoice: IssuedInvoice): AsyncGenerator<Entry> {
+  const client = await poolOf(db).connect();
+  let isWhole = false;
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const hours = await hourRows(client, organizationId, invoice);
+    checkSealed(hours);
+    yield* headEntries(db, organizationId, invoice);
+    for (const seal of await sealRows(client, organizationId)) yield { entry: "seal", ...seal };
+    for (const hour of hours) {
+      yield hourEntry(hour);
+      if (hour.invoice !== "this") continue;
+      for await (const fact of sealedFacts(client, { organizationId, hourAt: new Date(hour.hour_at) }))
+        yield { entry: "fact", ...fact };
+    }
+    await client.query("COMMIT");
+    isWhole = true;
+  } finally {
+    // A reader that goes away half-way leaves the transaction open: its connection is closed with it.
+    client.release(!isWhole);
+  }
+}
+
+function checkSealed(hours: readonly HourRow[]): void {
+  const open = hours.find((hour) => hour.invoice === "this" && !hour.is_sealed);
+  if (!open) return;
+  throw new Fault("unavailable", `Late usage of ${open.hour_at} is not under a seal yet. Try again in ten minutes.`);
+}
+
+/** What an invoice is made of besides usage: none of it ever changes, so it needs no snapshot. */
+async function* headEntries(db: Db, organizationId: Id<"organization">, invoice: IssuedInvoice): AsyncGenerator<Entry> {
   yield {
     entry: "invoice",
     format: "sluice invoice export 1",
@@ -43,17 +77,17 @@ async function* entriesOf(db: Db, { organizationId }: Of, invoice: IssuedInvoice
     credit_cents: String(invoice.creditCents),
     seal_hash: invoice.sealHash,
   };
-  for (const { version, effectiveAt, plans } of await loadPriceBook(db))
-    yield {
-      entry: "prices",
-      version: String(version),
-      effective_at: effectiveAt.toISOString(),
-      plans: textOfPlans(plans),
-    };
+  for (const { version, effectiveAt, plans } of await loadPriceBook(db)) {
+    const prices = { version: String(version), effective_at: effectiveAt.toISOString(), plans: textOfPlans(plans) };
+    yield { entry: "prices", ...prices };
+  }
   for (const { from, plan } of await planTermsOf(db, organizationId))
     yield { entry: "plan", from: from.toISOString(), plan };
   for (const line of invoice.lines) yield lineEntry(line);
-  yield* usageEntries(db, organizationId, invoice);
+}
+
+function hourEntry({ hour_at, revision, requests, cpu_ns, egress_bytes, invoice }: HourRow): Entry {
+  return { entry: "hour", hour_at, revision, requests, cpu_ns, egress_bytes, invoice };
 }
 
 function lineEntry(line: IssuedInvoice["lines"][number]): Entry {
@@ -73,38 +107,6 @@ function lineEntry(line: IssuedInvoice["lines"][number]): Entry {
     per: String(row.per),
     cents: String(row.cents),
   };
-}
-
-/** Chain, hours and facts from one snapshot, so that they are of one moment whatever comes in meanwhile. */
-async function* usageEntries(
-  db: Db,
-  organizationId: Id<"organization">,
-  invoice: IssuedInvoice,
-): AsyncGenerator<Entry> {
-  const client = await poolOf(db).connect();
-  let isWhole = false;
-  try {
-    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    await client.query("SELECT 1");
-    for (const seal of await sealRows(client, organizationId)) yield { entry: "seal", ...seal };
-    for (const { is_sealed: isSealed, ...hour } of await hourRows(client, organizationId, invoice)) {
-      if (!isSealed) {
-        throw new Fault(
-          "unavailable",
-          `Late usage of ${hour.hour_at} is not under a seal yet. Try again in ten minutes.`,
-        );
-      }
-      yield { entry: "hour", ...hour };
-      if (hour.invoice !== "this") continue;
-      for await (const fact of sealedFacts(client, { organizationId, hourAt: new Date(hour.hour_at) }))
-        yield { entry: "fact", ...fact };
-    }
-    await client.query("COMMIT");
-    isWhole = true;
-  } finally {
-    // A reader that goes away half-way leaves the transaction open: its connection is closed with it.
-    client.release(!isWhole);
-  }
 }
 
 const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
