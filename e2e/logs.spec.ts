@@ -103,6 +103,13 @@ test("requests are found by status, by level and by version, also those that com
   await call("/fine");
   await expect(row("/lost-again?status=404")).toContainText("order received /lost-again");
   await expect(row("/fine")).toHaveCount(0);
+  // What was typed a moment before a choice counts too.
+  await page.getByLabel("Search", { exact: true }).fill("lost-again");
+  await choose("Status", "404");
+  await expect(page).toHaveURL(/\?search=lost-again&status=404$/);
+  await expect(row("/lost?status=404")).toHaveCount(0);
+  await expect(row("/lost-again?status=404")).toBeVisible();
+  await page.getByRole("button", { name: "Clear the search" }).click();
   await choose("Status", "All statuses");
   await choose("Level", "Errors");
   await expect(row("/lost-again?status=404")).toContainText("customer 4711");
