@@ -35,6 +35,7 @@ const config: NextConfig = {
     "pdfkit",
     "dejavu-fonts-ttf",
     "nodemailer",
+    "stripe",
   ],
   headers: async () => [
     {

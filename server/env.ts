@@ -46,6 +46,16 @@ const internal = {
   INTERNAL_SECRET: required("set INTERNAL_SECRET to 32 random characters or more; `npm start` makes one", 32),
 };
 
+const stripe = {
+  /** Without it no money moves: invoices are our own ledger's only. */
+  STRIPE_SECRET_KEY: optionalText,
+  STRIPE_WEBHOOK_SECRET: optionalText,
+  STRIPE_API_BASE: z
+    .url({ error: "set STRIPE_API_BASE to the address of a stand-in for Stripe, or to nothing" })
+    .or(z.literal("").transform(() => undefined))
+    .optional(),
+};
+
 type Domains = { NODE_ENV: string; FUNCTIONS_DOMAIN: string; NEXTAUTH_URL?: string | undefined };
 
 /** Refuses, in production, a functions' domain from which a tenant could set cookies for the console. */
@@ -84,6 +94,7 @@ const consoleVariables = z.object({
   GITHUB_SECRET: optionalText,
   GOOGLE_ID: optionalText,
   GOOGLE_SECRET: optionalText,
+  ...stripe,
 });
 const consoleEnv = consoleVariables.superRefine(keepDomainsApart);
 
@@ -170,6 +181,13 @@ function decoded(text: string): string {
   }
 }
 
+const stripeSetupEnv = z.object({
+  ...stripe,
+  STRIPE_SECRET_KEY: required("set STRIPE_SECRET_KEY to the account's secret key (sk_…)"),
+  NEXTAUTH_URL: consoleVariables.shape.NEXTAUTH_URL,
+  DATABASE_URL: optionalText,
+});
+
 export type SupervisorEnv = z.infer<typeof supervisorEnv>;
 export type ConsoleEnv = z.infer<typeof consoleEnv>;
 export type RuntimeEnv = z.infer<typeof runtimeEnv>;
@@ -191,6 +209,11 @@ export function readSupervisorEnv(source: NodeJS.ProcessEnv = process.env): Supe
 
 export function readConsoleEnv(source: NodeJS.ProcessEnv = process.env): ConsoleEnv {
   return read(consoleEnv, source);
+}
+
+/** What `npm run stripe:setup` needs to know. */
+export function readStripeSetupEnv(source: NodeJS.ProcessEnv = process.env): z.infer<typeof stripeSetupEnv> {
+  return read(stripeSetupEnv, source);
 }
 
 export function readRuntimeEnv(source: NodeJS.ProcessEnv = process.env): RuntimeEnv {

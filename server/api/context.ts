@@ -9,6 +9,8 @@ import { readConsoleEnv, readNpmEnvironment, type ConsoleEnv } from "#server/env
 import { warmBundler } from "#server/functions/bundle.ts";
 import { createPackages, type Packages } from "#server/functions/packages.ts";
 import type { Readiness } from "#server/functions/readiness.ts";
+import { createStripe } from "#server/stripe/client.ts";
+import { stripePayments } from "#server/stripe/stripe-payments.ts";
 import { systemClock, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { createLog, type Log } from "#server/std/log.ts";
@@ -51,9 +53,14 @@ function compose(): Parts {
   const clock = systemClock;
   const readiness = runtimeReadiness(env, log);
   const packages = createPackages({ dir: join(env.DATA_DIR, "packages"), environment: readNpmEnvironment() });
-  const payments = noPayments({ db, clock });
+  const stripe = stripeOf(env);
+  const payments = stripe ? stripePayments({ db, clock, log, stripe }) : noPayments({ db, clock });
   warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
   return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages, payments };
+}
+
+function stripeOf({ STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase }: ConsoleEnv) {
+  return secretKey === undefined ? undefined : createStripe({ secretKey, apiBase });
 }
 
 export async function createContext(headers: Headers): Promise<Context> {

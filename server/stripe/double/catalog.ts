@@ -2,7 +2,19 @@ import { z } from "zod";
 import { formatDecimal, parseDecimal, type Tier } from "./amounts.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { emit } from "./events.ts";
-import { expand, flag, listAnswer, mergeMetadata, metadata, page, pageOf, read, text, texts } from "./reading.ts";
+import {
+  expand,
+  expandable,
+  flag,
+  listAnswer,
+  mergeMetadata,
+  metadata,
+  page,
+  pageOf,
+  read,
+  text,
+  texts,
+} from "./reading.ts";
 import { missing, Refusal } from "./refusal.ts";
 import type { Wire } from "./shape.ts";
 import type { Price, Product, World } from "./world.ts";
@@ -223,6 +235,7 @@ export const catalogEndpoints: Endpoints = {
   "GET /v1/prices": ({ world, form }) => {
     const given = read(form, {
       ...page,
+      expand: expandable("data.tiers"),
       lookup_keys: texts.max(10).optional(),
       active: flag.optional(),
       product: text.optional(),
@@ -242,7 +255,7 @@ export const catalogEndpoints: Endpoints = {
     );
   },
   "GET /v1/prices/{}": ({ world, ids: [id = ""], form }) => {
-    const { expand: expanded } = read(form, { expand });
+    const { expand: expanded } = read(form, { expand: expandable("tiers") });
     return priceAnswer(priceOf(world, id, "id"), expanded?.includes("tiers") === true);
   },
   // Amounts can't be changed: there is no parameter for them.

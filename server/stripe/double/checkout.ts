@@ -2,7 +2,7 @@ import { z } from "zod";
 import { customerAnswer, customerOf, paymentMethodAnswer } from "./customers.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { emit } from "./events.ts";
-import { expand, integer, metadata, read, text } from "./reading.ts";
+import { expand, expandable, integer, metadata, read, text } from "./reading.ts";
 import { missing, Refusal } from "./refusal.ts";
 import type { Wire } from "./shape.ts";
 import type { CheckoutSession, Customer, PaymentMethod, SetupIntent, World } from "./world.ts";
@@ -163,7 +163,7 @@ export const checkoutEndpoints: Endpoints = {
     return sessionAnswer(world, session);
   },
   "GET /v1/checkout/sessions/{}": ({ world, ids: [id = ""], form }) => {
-    const { expand: expanded } = read(form, { expand });
+    const { expand: expanded } = read(form, { expand: expandable("setup_intent") });
     const session = sessionOf(world, id);
     const intent = world.setupIntents.get(session.setupIntent);
     const answer = sessionAnswer(world, session);

@@ -1,6 +1,6 @@
 import type { Call, Endpoints } from "./endpoints.ts";
 import { emit } from "./events.ts";
-import { expand, listAnswer, mergeMetadata, metadata, page, pageOf, read, text } from "./reading.ts";
+import { expand, expandable, listAnswer, mergeMetadata, metadata, page, pageOf, read, text } from "./reading.ts";
 import { missing } from "./refusal.ts";
 import type { Wire } from "./shape.ts";
 import type { Customer, PaymentMethod, World } from "./world.ts";
@@ -100,7 +100,7 @@ export const customerEndpoints: Endpoints = {
     return listAnswer(items.map(customerAnswer), "/v1/customers", hasMore);
   },
   "GET /v1/customers/{}": ({ world, ids: [id = ""], form }) => {
-    const { expand: expanded } = read(form, { expand });
+    const { expand: expanded } = read(form, { expand: expandable("invoice_settings.default_payment_method") });
     const customer = world.customers.get(id);
     if (!customer) throw missing("customer", id);
     if (customer.isDeleted) return { id, object: "customer", deleted: true };

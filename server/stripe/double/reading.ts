@@ -9,7 +9,11 @@ export const flag = z.enum(["true", "false"]).transform((text) => text === "true
 export const text = z.string();
 export const texts = z.array(z.string());
 export const metadata = z.record(z.string(), z.string());
-export const expand = z.array(z.string()).optional();
+/** Where the double expands nothing, asking for it must not look as if it had worked. */
+export const expand = z.never().optional();
+export function expandable<const Names extends readonly [string, ...string[]]>(...names: Names) {
+  return z.array(z.enum(names)).optional();
+}
 export const page = {
   limit: integer.optional(),
   starting_after: text.optional(),

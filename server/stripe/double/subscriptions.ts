@@ -3,9 +3,10 @@ import { isMetered, priceAnswer, priceOf } from "./catalog.ts";
 import { customerOf, paymentMethodOf } from "./customers.ts";
 import type { Call, Endpoints } from "./endpoints.ts";
 import { emit } from "./events.ts";
+import { invoiceAnswer } from "./invoice-answer.ts";
 import { collect, draftInvoice, finalize, subscriptionHint } from "./invoice-life.ts";
 import { licenseLine, monthAround, pendingItems, pendingLine } from "./invoice-lines.ts";
-import { expand, flag, integer, listAnswer, metadata, page, pageOf, read, text } from "./reading.ts";
+import { expand, expandable, flag, integer, listAnswer, metadata, page, pageOf, read, text } from "./reading.ts";
 import { missing, Refusal } from "./refusal.ts";
 import type { Wire } from "./shape.ts";
 import type { InvoiceLine, Subscription, SubscriptionItem, World } from "./world.ts";
@@ -190,7 +191,10 @@ export const subscriptionEndpoints: Endpoints = {
     );
   },
   "GET /v1/subscriptions/{}": ({ world, ids: [id = ""], form }) => {
-    read(form, { expand });
-    return subscriptionAnswer(world, subscriptionOf(world, id));
+    const { expand: expanded } = read(form, { expand: expandable("latest_invoice") });
+    const subscription = subscriptionOf(world, id);
+    const latest = subscription.latestInvoice === null ? undefined : world.invoices.get(subscription.latestInvoice);
+    const answer = subscriptionAnswer(world, subscription);
+    return expanded && latest ? { ...answer, latest_invoice: invoiceAnswer(world, latest) } : answer;
   },
 };
