@@ -6,7 +6,10 @@ import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import type { Id } from "#server/std/id.ts";
 import { createLog } from "#server/std/log.ts";
 import { createStripe } from "./client.ts";
+import { usedOf } from "./double/meters.ts";
 import { StripeDouble, TEST_KEY, type DoubleOptions } from "./double/double.ts";
+import { feedOutbox } from "./outbox.ts";
+import { sendRound } from "./sender.ts";
 import { setUp } from "./setup.ts";
 import { stripePayments } from "./stripe-payments.ts";
 import type { StripeTools } from "./tools.ts";
@@ -36,6 +39,7 @@ export async function testBilling(
   const stripe = createStripe({ secretKey: TEST_KEY, apiBase: double.url, timeoutMs: options.timeoutMs ?? 5_000 });
   const clock = testClock(at);
   const tools = { db: database.db, stripe, clock, log: createLog("test", "silent") };
+  await ensureSeals(database);
   await setUp(stripe, { book, webhookUrl: WEBHOOK_URL });
   return {
     database,
@@ -56,6 +60,69 @@ export async function testBilling(
         throw new Error(`the double's mistakes, and requests that Stripe would refuse:\n${wrong.join("\n")}`);
     },
   };
+}
+
+/** As metering seals hours: until its table is there, tests make one of the same shape. */
+async function ensureSeals({ db }: TestDatabase): Promise<void> {
+  await db.$executeRaw`
+    CREATE TABLE IF NOT EXISTS usage_seal (
+      organization_id text NOT NULL, hour_at timestamptz(0) NOT NULL, revision int NOT NULL, requests bigint NOT NULL,
+      cpu_ns bigint NOT NULL, egress_bytes bigint NOT NULL, sealed_at timestamptz(3) NOT NULL, previous_hash text NOT NULL,
+      hash text NOT NULL, PRIMARY KEY (organization_id, hour_at, revision))`;
+}
+
+export type UsedHour = { requests?: bigint; cpuNs?: bigint; egressBytes?: bigint };
+
+/** Puts an hour's usage into the ledger's counters and seals it; once more, with more usage, as a late fact would. */
+export async function sealHour(
+  { tools }: Pick<TestBilling, "tools">,
+  of: { organizationId: string; hour: string },
+  { requests = 0n, cpuNs = 0n, egressBytes = 0n }: UsedHour,
+): Promise<void> {
+  const hourAt = new Date(of.hour);
+  const { organizationId } = of;
+  const key = { organizationId, hourAt, functionId: "fn_1" };
+  await tools.db.usageHour.upsert({
+    where: { organizationId_hourAt_functionId: key },
+    create: { ...key, requests, cpuNs, egressBytes },
+    update: {
+      requests: { increment: requests },
+      cpuNs: { increment: cpuNs },
+      egressBytes: { increment: egressBytes },
+    },
+    select: { hourAt: true },
+  });
+  await tools.db.$executeRaw`
+    INSERT INTO usage_seal (organization_id, hour_at, revision, requests, cpu_ns, egress_bytes, sealed_at, previous_hash, hash)
+    SELECT ${organizationId}, ${hourAt},
+           coalesce((SELECT max(revision) FROM usage_seal WHERE organization_id = ${organizationId} AND hour_at = ${hourAt}), 0) + 1,
+           sum(requests), sum(cpu_ns), sum(egress_bytes), ${new Date(tools.clock.nowMs())}, '', ''
+    FROM usage_hour WHERE organization_id = ${organizationId} AND hour_at = ${hourAt}`;
+}
+
+/** What Stripe has of a customer, a meter and a span, as the double counts it. */
+export function countedBy(
+  { double }: Pick<TestBilling, "double">,
+  of: { meter: string; from: string; to: string },
+): bigint {
+  const meter = [...double.world.meters.values()].find(({ eventName }) => eventName === of.meter);
+  const [customer] = [...double.world.customers.keys()];
+  return usedOf(double.world, {
+    meter: meter?.id ?? "",
+    customer: customer ?? "",
+    from: Date.parse(of.from) / 1_000,
+    to: Date.parse(of.to) / 1_000,
+  });
+}
+
+/** Feeds and sends until nothing is due. */
+export async function drain(billing: Pick<TestBilling, "tools">): Promise<void> {
+  await feedOutbox(billing.tools);
+  for (let rounds = 0; rounds < 1_000; rounds += 1) {
+    const round = await sendRound(billing.tools, { rateMax: 100_000 });
+    if (!round || round.sent === 0 || round.isAway || round.stoppedBecause !== null) return;
+  }
+  throw new Error("the outbox is not empty after a thousand rounds");
 }
 
 export const goodCard = "4242 4242 4242 4242";
