@@ -138,3 +138,4 @@ CREATE INDEX "webhook_event_applied_at_next_at_idx" ON "webhook_event"("applied_
 
 -- CreateIndex
 CREATE INDEX "webhook_event_created_at_idx" ON "webhook_event"("created_at");
+
