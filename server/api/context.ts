@@ -9,7 +9,7 @@ import { readConsoleEnv, readNpmEnvironment, type ConsoleEnv } from "#server/env
 import { warmBundler } from "#server/functions/bundle.ts";
 import { createPackages, type Packages } from "#server/functions/packages.ts";
 import type { Readiness } from "#server/functions/readiness.ts";
-import { createStripe } from "#server/stripe/client.ts";
+import { createStripe, type StripeClient } from "#server/stripe/client.ts";
 import { stripePayments } from "#server/stripe/stripe-payments.ts";
 import { systemClock, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
@@ -27,9 +27,11 @@ export type Parts = {
   readiness: Readiness;
   packages: Packages;
   payments: Payments;
+  /** Null without a key of Stripe's. */
+  stripe: StripeClient | null;
 };
 
-export type Context = Omit<Parts, "auth"> & {
+export type Context = Omit<Parts, "auth" | "stripe"> & {
   userId: Id<"user"> | null;
   /** Where the request came from, for rate limits. */
   clientAddress: string;
@@ -56,15 +58,15 @@ function compose(): Parts {
   const stripe = stripeOf(env);
   const payments = stripe ? stripePayments({ db, clock, log, stripe }) : noPayments({ db, clock });
   warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
-  return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages, payments };
+  return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages, payments, stripe };
 }
 
 function stripeOf({ STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase }: ConsoleEnv) {
-  return secretKey === undefined ? undefined : createStripe({ secretKey, apiBase });
+  return secretKey === undefined ? null : createStripe({ secretKey, apiBase });
 }
 
 export async function createContext(headers: Headers): Promise<Context> {
-  const { auth, ...rest } = parts();
+  const { auth, stripe: _, ...rest } = parts();
   return {
     ...rest,
     userId: await currentUserId(auth),

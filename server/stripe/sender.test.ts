@@ -55,9 +55,9 @@ test("an hour's total is told once per meter that was used, under an identifier 
   await drain(billing);
   expect(
     sentEvents(billing)
-      .map(({ form }) => String(form["identifier"]))
+      .map(({ form }) => JSON.stringify(form["identifier"]))
       .toSorted((a, b) => a.localeCompare(b)),
-  ).toEqual([`u1:${id}:cpu:2026112410:1`, `u1:${id}:egress:2026112410:1`, `u1:${id}:requests:2026112411:1`]);
+  ).toEqual([`"u1:${id}:cpu:2026112410:1"`, `"u1:${id}:egress:2026112410:1"`, `"u1:${id}:requests:2026112411:1"`]);
   expect(countedBy(billing, requests)).toBe(7n);
   expect(countedBy(billing, { ...requests, meter: "sluice_cpu" })).toBe(5n);
   expect(countedBy(billing, { ...requests, meter: "sluice_egress" })).toBe(2n);

@@ -3,7 +3,6 @@ export const webhookTypes = [
   "checkout.session.completed",
   "customer.updated",
   "customer.deleted",
-  "payment_method.detached",
   "customer.subscription.created",
   "customer.subscription.updated",
   "customer.subscription.deleted",
