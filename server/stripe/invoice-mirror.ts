@@ -41,6 +41,10 @@ export type InvoiceRow = {
   finalizesAt: Date | null;
   heldBecause: string | null;
   overdueSince: Date | null;
+  /** Of its metered lines; null where it has none. */
+  priceVersion: number | null;
+  /** Since when all that our invoices say is on it or on an earlier one. */
+  closedAt: Date | null;
 };
 
 export const invoiceColumns = {
@@ -55,6 +59,8 @@ export const invoiceColumns = {
   finalizesAt: true,
   heldBecause: true,
   overdueSince: true,
+  priceVersion: true,
+  closedAt: true,
 } as const;
 
 /** Fetches an invoice with all its lines and writes it down as it is now. Null for one of somebody else. */
@@ -62,15 +68,14 @@ export async function mirrorInvoice(tools: StripeTools, invoiceId: string): Prom
   const invoice = await tools.stripe.invoices.retrieve(invoiceId);
   const organizationId = await organizationOf(tools, idOf(invoice.customer));
   if (organizationId === null) return null;
-  const lines = await linesOf(tools, invoice);
-  return writeInvoice(tools, { invoice, organizationId, lines });
+  return writeInvoice(tools, { invoice, organizationId, ...(await linesOf(tools, invoice)) });
 }
 
 async function writeInvoice(
   tools: StripeTools,
-  of: { invoice: Stripe.Invoice; organizationId: Id<"organization">; lines: Mirrored[] },
+  of: { invoice: Stripe.Invoice; organizationId: Id<"organization"> } & Read,
 ): Promise<InvoiceRow> {
-  const { invoice, organizationId, lines } = of;
+  const { invoice, organizationId, lines, priceVersion } = of;
   const { id: invoiceId, status } = invoice;
   const now = nowOf(tools);
   const isOverdue = status === "open" && invoice.attempted;
@@ -85,6 +90,7 @@ async function writeInvoice(
     periodTo: fromSeconds(invoice.period_end),
     totalCents: BigInt(invoice.total),
     lines,
+    priceVersion,
     url: invoice.hosted_invoice_url ?? null,
     pdfUrl: invoice.invoice_pdf ?? null,
     finalizesAt: invoice.automatically_finalizes_at === null ? null : fromSeconds(invoice.automatically_finalizes_at),
@@ -105,13 +111,16 @@ type Mirrored = Record<"cents" | "from" | "to" | "description", string> & {
   settles: string | null;
 };
 
-async function linesOf(tools: StripeTools, invoice: Stripe.Invoice): Promise<Mirrored[]> {
+type Read = { lines: Mirrored[]; priceVersion: number | null };
+
+async function linesOf(tools: StripeTools, invoice: Stripe.Invoice): Promise<Read> {
   const meanings = await priceMeanings(tools.stripe, await loadPriceBook(tools.db));
   const lines: Stripe.InvoiceLineItem[] = [];
   if (invoice.lines.has_more)
     for await (const line of tools.stripe.invoices.listLineItems(invoice.id, { limit: 100 })) lines.push(line);
   else lines.push(...invoice.lines.data);
-  return lines.map((line) => ({
+  const metered = lines.map((line) => meanings.get(priceIdOf(line) ?? "")).find((one) => one && one.part !== "fee");
+  const mirrored = lines.map((line) => ({
     part: meanings.get(priceIdOf(line) ?? "")?.part ?? null,
     cents: String(line.amount),
     from: fromSeconds(line.period.start).toISOString(),
@@ -119,6 +128,7 @@ async function linesOf(tools: StripeTools, invoice: Stripe.Invoice): Promise<Mir
     description: line.description ?? "",
     settles: line.metadata[SETTLES_MARK] ?? null,
   }));
+  return { lines: mirrored, priceVersion: metered?.version ?? null };
 }
 
 /** The lines of an invoice as they were fetched last. */

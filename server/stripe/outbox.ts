@@ -2,11 +2,14 @@ import { nextMonthStart } from "#server/std/clock.ts";
 import { versionAt, type PriceBook } from "#server/billing/price-book.ts";
 import { loadPriceBook } from "#server/billing/price-versions.ts";
 import type { Db } from "#server/db/client.ts";
+import { isSealed } from "#server/metering/seals.ts";
 import type { Usage } from "#server/metering/usage.ts";
+import { asId, type Id } from "#server/std/id.ts";
 import { hourValues, type HourValue } from "./hour-values.ts";
 import { billedMeters, type BilledMeter } from "./meter-unit.ts";
-import { isWhole, sealedSince, sealsOf, type Seal } from "./seals.ts";
+import { sealedSince, sealsOf, type Seal } from "./seals.ts";
 import { subscriptionColumns, type SubscriptionRow } from "./subscription-mirror.ts";
+import { turnThisMonth } from "./subscription-turn.ts";
 import { nowOf, type StripeTools } from "./tools.ts";
 
 /** A seal may be written before, and be seen after, one that bears a later time. */
@@ -15,14 +18,16 @@ const OVERLAP_MS = 600_000;
 const MARK = "fed";
 
 /** Puts what was sealed since the last round into the outbox. Returns the number of new rows. */
-export async function feedOutbox(tools: Pick<StripeTools, "db" | "clock">): Promise<number> {
+export async function feedOutbox(tools: StripeTools): Promise<number> {
   const { db } = tools;
   const began = nowOf(tools);
+  // Hours of a month whose prices Stripe does not have yet wait: it would drop them when the prices change.
+  if (!(await turnThisMonth(tools))) return 0;
   const mark = await db.stripeMark.findUnique({ where: { name: MARK }, select: { at: true } });
   const since = mark ? new Date(mark.at.getTime() - OVERLAP_MS) : new Date(0);
   let fed = 0;
   for (const { organizationId, monthAt } of await sealedSince(db, since))
-    fed += await feedMonth(tools, { organizationId, monthAt });
+    fed += await feedMonth(tools, { organizationId: asId("organization", organizationId), monthAt });
   await db.stripeMark.upsert({
     where: { name: MARK },
     create: { name: MARK, at: began },
@@ -32,13 +37,17 @@ export async function feedOutbox(tools: Pick<StripeTools, "db" | "clock">): Prom
   return fed;
 }
 
-export type Month = { organizationId: string; monthAt: Date };
+export type Month = { organizationId: Id<"organization">; monthAt: Date };
 
 /**
  * Queues what the outbox lacks of a month: an hour that it never had, or one whose total is another by now. Totals are
  * absolute, so doing this twice queues nothing the second time, whatever was sent in between.
  */
-export async function feedMonth({ db }: Pick<StripeTools, "db">, { organizationId, monthAt }: Month): Promise<number> {
+export async function feedMonth(
+  tools: Pick<StripeTools, "db" | "clock">,
+  { organizationId, monthAt }: Month,
+): Promise<number> {
+  const { db } = tools;
   const monthEnd = nextMonthStart(monthAt);
   const subscriptions = await db.stripeSubscription.findMany({
     where: {
@@ -52,7 +61,7 @@ export async function feedMonth({ db }: Pick<StripeTools, "db">, { organizationI
   if (subscriptions.length === 0) return 0;
   const [seals, whole, book] = [
     await sealsOf(db, { organizationId, from: monthAt, to: monthEnd }),
-    await isWhole(db, { organizationId, from: monthAt, to: monthEnd }),
+    await isSealed(tools, { organizationId, from: monthAt, to: monthEnd }),
     await loadPriceBook(db),
   ];
   let queued = 0;

@@ -23,19 +23,3 @@ export async function sealedSince(db: Db, since: Date): Promise<{ organizationId
     FROM usage_seal WHERE sealed_at >= ${since}
     ORDER BY 1, 2`;
 }
-
-/**
- * Whether a span that is over can change no more in the ordinary course of things: every life of a runtime has shipped
- * what it counted in it, and the seals say what the counters say. Facts that a crash left behind may still come later.
- */
-export async function isWhole(db: Db, { organizationId, from, to }: Span): Promise<boolean> {
-  const [row] = await db.$queryRaw<{ whole: boolean }[]>`
-    SELECT NOT EXISTS (SELECT FROM runtime_epoch WHERE drained_at IS NULL AND shipped_at <= ${to}::timestamptz + interval '5 minutes')
-       AND (SELECT (coalesce(sum(requests), 0), coalesce(sum(cpu_ns), 0), coalesce(sum(egress_bytes), 0)) FROM usage_hour
-            WHERE organization_id = ${organizationId} AND hour_at >= ${from} AND hour_at < ${to})
-         = (SELECT (coalesce(sum(requests), 0), coalesce(sum(cpu_ns), 0), coalesce(sum(egress_bytes), 0)) FROM (
-              SELECT DISTINCT ON (hour_at) requests, cpu_ns, egress_bytes FROM usage_seal
-              WHERE organization_id = ${organizationId} AND hour_at >= ${from} AND hour_at < ${to}
-              ORDER BY hour_at, revision DESC) AS seal) AS whole`;
-  return row?.whole === true;
-}

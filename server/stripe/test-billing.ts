@@ -4,10 +4,18 @@ import { testClock, testOrganization, type TestClock } from "#server/billing/tes
 import type { PlanName } from "#server/db/generated/enums.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import type { Id } from "#server/std/id.ts";
+import { monthStart, nextMonthStart } from "#server/std/clock.ts";
 import { createLog } from "#server/std/log.ts";
 import { createStripe } from "./client.ts";
 import { usedOf } from "./double/meters.ts";
 import { StripeDouble, TEST_KEY, type DoubleOptions } from "./double/double.ts";
+import { catchUp } from "./catch-up.ts";
+import { closeInvoices } from "./period-close.ts";
+import { endSubscriptions } from "./subscription-turn.ts";
+import { enforceStanding } from "./standing.ts";
+import { settleLast } from "./last-settlement.ts";
+import { applyEvents } from "./webhook-worker.ts";
+import { closeMonths } from "#server/billing/month-close.ts";
 import { feedOutbox } from "./outbox.ts";
 import { sendRound } from "./sender.ts";
 import { setUp } from "./setup.ts";
@@ -39,7 +47,6 @@ export async function testBilling(
   const stripe = createStripe({ secretKey: TEST_KEY, apiBase: double.url, timeoutMs: options.timeoutMs ?? 5_000 });
   const clock = testClock(at);
   const tools = { db: database.db, stripe, clock, log: createLog("test", "silent") };
-  await ensureSeals(database);
   await setUp(stripe, { book, webhookUrl: WEBHOOK_URL });
   return {
     database,
@@ -60,15 +67,6 @@ export async function testBilling(
         throw new Error(`the double's mistakes, and requests that Stripe would refuse:\n${wrong.join("\n")}`);
     },
   };
-}
-
-/** As metering seals hours: until its table is there, tests make one of the same shape. */
-async function ensureSeals({ db }: TestDatabase): Promise<void> {
-  await db.$executeRaw`
-    CREATE TABLE IF NOT EXISTS usage_seal (
-      organization_id text NOT NULL, hour_at timestamptz(0) NOT NULL, revision int NOT NULL, requests bigint NOT NULL,
-      cpu_ns bigint NOT NULL, egress_bytes bigint NOT NULL, sealed_at timestamptz(3) NOT NULL, previous_hash text NOT NULL,
-      hash text NOT NULL, PRIMARY KEY (organization_id, hour_at, revision))`;
 }
 
 export type UsedHour = { requests?: bigint; cpuNs?: bigint; egressBytes?: bigint };
@@ -92,12 +90,37 @@ export async function sealHour(
     },
     select: { hourAt: true },
   });
-  await tools.db.$executeRaw`
-    INSERT INTO usage_seal (organization_id, hour_at, revision, requests, cpu_ns, egress_bytes, sealed_at, previous_hash, hash)
-    SELECT ${organizationId}, ${hourAt},
-           coalesce((SELECT max(revision) FROM usage_seal WHERE organization_id = ${organizationId} AND hour_at = ${hourAt}), 0) + 1,
-           sum(requests), sum(cpu_ns), sum(egress_bytes), ${new Date(tools.clock.nowMs())}, '', ''
-    FROM usage_hour WHERE organization_id = ${organizationId} AND hour_at = ${hourAt}`;
+  await tools.db.usageHour.updateMany({ where: { organizationId, hourAt }, data: { sealed: true } });
+  await sealCounters(tools, { organizationId, hourAt });
+}
+
+/** A seal as metering makes it, without the facts below it: what is tested here reads its totals only. */
+async function sealCounters({ db, clock }: StripeTools, key: { organizationId: string; hourAt: Date }): Promise<void> {
+  const { _sum } = await db.usageHour.aggregate({
+    where: key,
+    _sum: { requests: true, cpuNs: true, egressBytes: true },
+  });
+  const { organizationId } = key;
+  const [number, revision] = [
+    await db.usageSeal.count({ where: { organizationId } }),
+    await db.usageSeal.count({ where: key }),
+  ];
+  await db.usageSeal.create({
+    data: {
+      ...key,
+      number: number + 1,
+      revision: revision + 1,
+      requests: _sum.requests ?? 0n,
+      cpuNs: _sum.cpuNs ?? 0n,
+      egressBytes: _sum.egressBytes ?? 0n,
+      facts: 0n,
+      factsDigest: "",
+      sealedAt: new Date(clock.nowMs()),
+      previousHash: "",
+      hash: "",
+    },
+    select: { number: true },
+  });
 }
 
 /** What Stripe has of a customer, a meter and a span, as the double counts it. */
@@ -123,6 +146,41 @@ export async function drain(billing: Pick<TestBilling, "tools">): Promise<void> 
     if (!round || round.sent === 0 || round.isAway || round.stoppedBecause !== null) return;
   }
   throw new Error("the outbox is not empty after a thousand rounds");
+}
+
+/** All that the console does by itself, once, and what Stripe sends it. */
+export async function workRound(billing: TestBilling): Promise<void> {
+  const { tools } = billing;
+  await closeMonths({ ...tools, mail: null });
+  await drain(billing);
+  await catchUp(tools);
+  await applyAll(billing);
+  await closeInvoices(tools);
+  await catchUp(tools);
+  await applyAll(billing);
+  await endSubscriptions(tools);
+  await settleLast(tools);
+  await enforceStanding({ ...tools, mail: null });
+}
+
+/** Applies what was recorded, whenever it would be due. */
+export async function applyAll({ database, tools }: Pick<TestBilling, "database" | "tools">): Promise<void> {
+  await database.db.webhookEvent.updateMany({ where: { appliedAt: null }, data: { nextAt: new Date(0) } });
+  while ((await applyEvents(tools)) > 0);
+}
+
+/** Lets both clocks run to a moment, looking every so many hours, and just after a month begins, as the console would. */
+export async function liveUntil(billing: TestBilling, until: string, everyHours = 6): Promise<void> {
+  const [from, to] = [billing.clock.nowMs(), Date.parse(until)];
+  for (let atMs = from; atMs < to;) {
+    const turnMs = nextMonthStart(new Date(atMs)).getTime() + 10_000;
+    // In the first day of a month there is most to do.
+    const isFirstDay = atMs - monthStart(new Date(atMs)).getTime() < 86_400_000;
+    atMs = Math.min(atMs + (isFirstDay ? Math.min(everyHours, 6) : everyHours) * 3_600_000, to, turnMs);
+    await billing.moveTo(new Date(atMs).toISOString());
+    billing.double.deliveries.acknowledge();
+    await workRound(billing);
+  }
 }
 
 export const goodCard = "4242 4242 4242 4242";

@@ -9,8 +9,15 @@ import { catchUp } from "./catch-up.ts";
 import { signatureHeader } from "./double/deliveries.ts";
 import type { StripeEvent } from "./double/world.ts";
 import { enforceStanding, standingOf } from "./standing.ts";
-import { enterCard, organization, proOrganization, RETURN_URL, testBilling, type TestBilling } from "./test-billing.ts";
-import { applyEvents } from "./webhook-worker.ts";
+import {
+  applyAll,
+  enterCard,
+  organization,
+  proOrganization,
+  RETURN_URL,
+  testBilling,
+  type TestBilling,
+} from "./test-billing.ts";
 import { receiveEvent } from "./webhook.ts";
 
 /** The console's door for webhooks, over real HTTP, with the endpoint at the double pointing to it. */
@@ -49,12 +56,6 @@ async function door(billing: TestBilling) {
 }
 
 const recorded = ({ database }: TestBilling) => database.db.webhookEvent.count();
-
-/** Delivered events count from now by the real clock; what is due is asked by ours. */
-async function applyAll(billing: TestBilling): Promise<void> {
-  await billing.database.db.webhookEvent.updateMany({ where: { appliedAt: null }, data: { nextAt: new Date(0) } });
-  while ((await applyEvents(billing.tools)) > 0);
-}
 
 test("only what Stripe signed, just now and over these very bytes, is written down", async () => {
   await using billing = await testBilling();

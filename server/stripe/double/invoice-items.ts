@@ -2,9 +2,12 @@ import { z } from "zod";
 import { customerOf } from "./customers.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { emit } from "./events.ts";
+import { invoiceAnswer } from "./invoice-answer.ts";
+import { pendingLine } from "./invoice-lines.ts";
 import { bigInteger, flag, integer, listAnswer, metadata, page, pageOf, read, text } from "./reading.ts";
+import { missing, Refusal } from "./refusal.ts";
 import type { Wire } from "./shape.ts";
-import type { InvoiceItem, World } from "./world.ts";
+import type { Invoice, InvoiceItem, World } from "./world.ts";
 
 function invoiceItemAnswer(item: InvoiceItem): { [name: string]: Wire } {
   return {
@@ -31,6 +34,15 @@ export function addInvoiceItem(world: World, given: Omit<InvoiceItem, "id" | "cr
   return item;
 }
 
+/** An item can be put on an invoice that is a draft still. */
+function draftOf(world: World, id: string): Invoice {
+  const invoice = world.invoices.get(id);
+  if (!invoice) throw missing("invoice", id, "invoice");
+  if (invoice.status !== "draft")
+    throw new Refusal(400, "The specified invoice is finalized and can't take further items.", { param: "invoice" });
+  return invoice;
+}
+
 export const invoiceItemEndpoints: Endpoints = {
   "POST /v1/invoiceitems": ({ world, form }) => {
     const given = read(form, {
@@ -41,8 +53,10 @@ export const invoiceItemEndpoints: Endpoints = {
       metadata: metadata.optional(),
       period: z.strictObject({ start: integer, end: integer }).optional(),
       subscription: text.optional(),
+      invoice: text.optional(),
     });
     customerOf(world, given.customer);
+    const draft = given.invoice === undefined ? undefined : draftOf(world, given.invoice);
     const item = addInvoiceItem(world, {
       customer: given.customer,
       subscription: given.subscription ?? null,
@@ -53,6 +67,11 @@ export const invoiceItemEndpoints: Endpoints = {
       end: given.period?.end ?? world.now,
       isProration: false,
     });
+    if (draft) {
+      item.invoice = draft.id;
+      draft.lines.push(pendingLine(item));
+      emit(world, "invoice.updated", invoiceAnswer(world, draft));
+    }
     return invoiceItemAnswer(item);
   },
   "GET /v1/invoiceitems": ({ world, form }) => {

@@ -75,6 +75,7 @@ function updateInvoice({ world, ids: [id = ""], form }: Call): { [name: string]:
     invoice.finalizesAt = given.automatically_finalizes_at ?? invoice.finalizesAt;
   }
   mergeMetadata(invoice.metadata, given.metadata);
+  emit(world, "invoice.updated", invoiceAnswer(world, invoice));
   return invoiceAnswer(world, invoice);
 }
 

@@ -269,6 +269,23 @@ test("an invoice item waits for the next invoice and is on one only", async () =
   expect(amounts((await invoices())[0])).toEqual([500, 0]);
 });
 
+test("an item can be put on a draft, and on no invoice that is final; a draft of a cancelled subscription waits", async () => {
+  await using account = await testAccount();
+  const { double, stripe } = account;
+  const { customer, subscription, invoices } = await subscribed(account);
+  await double.advanceTo(december);
+  const [draft] = await invoices();
+  const add = () =>
+    stripe.invoiceItems.create({ customer: customer.id, invoice: draft?.id ?? "", amount: -20, currency: "usd" });
+  await add();
+  expect(amounts((await invoices())[0])).toEqual([500, 0, -20]);
+  await stripe.subscriptions.cancel(subscription.id);
+  await double.advanceTo(december + 10 * DAY_MS);
+  expect((await invoices())[0]?.status).toBe("draft");
+  await stripe.invoices.finalizeInvoice(draft?.id ?? "");
+  expect(await message(add())).toContain("is finalized");
+});
+
 test("credits are taken off metered lines when the invoice is finalized, the one with the lower priority number first, and never off the fee", async () => {
   await using account = await testAccount();
   const { double, stripe } = account;

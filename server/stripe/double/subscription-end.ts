@@ -30,6 +30,9 @@ export function endSubscription(
         setAside(world, subscription, { cents: -unusedOf(world, item), description: "Unused time" });
   subscription.status = "canceled";
   subscription.canceledAt = world.now;
+  // Stripe then finalizes no draft of it by itself any more.
+  for (const invoice of world.invoices.values())
+    if (invoice.subscription === subscription.id && invoice.status === "draft") invoice.autoAdvance = false;
   if (how.invoicesNow) {
     const metered = subscription.items.filter((item) => item.quantity === null);
     const usage = metered.map((item) =>

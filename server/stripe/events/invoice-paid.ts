@@ -1,5 +1,6 @@
 import { mirrorInvoice } from "../invoice-mirror.ts";
 import { clearNotice } from "../notices.ts";
+import { followInvoice } from "../our-invoice.ts";
 import { noteUnpaid } from "../standing.ts";
 import type { StripeTools } from "../tools.ts";
 
@@ -8,5 +9,6 @@ export async function invoicePaid(tools: StripeTools, invoiceId: string): Promis
   const invoice = await mirrorInvoice(tools, invoiceId);
   if (!invoice) return;
   await clearNotice(tools.db, `finalize:${invoiceId}`);
+  await followInvoice(tools, invoice);
   await noteUnpaid(tools, invoice.organizationId);
 }

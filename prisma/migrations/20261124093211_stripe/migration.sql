@@ -62,27 +62,17 @@ CREATE TABLE "stripe_invoice" (
     "period_to" TIMESTAMPTZ(0) NOT NULL,
     "total_cents" BIGINT NOT NULL,
     "lines" JSONB NOT NULL,
+    "price_version" INTEGER,
     "url" TEXT,
     "pdf_url" TEXT,
     "finalizes_at" TIMESTAMPTZ(0),
     "overdue_since" TIMESTAMPTZ(3),
     "held_because" TEXT,
+    "closed_at" TIMESTAMPTZ(3),
     "created_at" TIMESTAMPTZ(0) NOT NULL,
     "fetched_at" TIMESTAMPTZ(3) NOT NULL,
 
     CONSTRAINT "stripe_invoice_pkey" PRIMARY KEY ("invoice_id")
-);
-
--- CreateTable
-CREATE TABLE "stripe_settlement" (
-    "organization_id" TEXT NOT NULL,
-    "month_at" TIMESTAMPTZ(0) NOT NULL,
-    "sequence" INTEGER NOT NULL,
-    "cents" BIGINT NOT NULL,
-    "invoice_item_id" TEXT,
-    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT "stripe_settlement_pkey" PRIMARY KEY ("organization_id","month_at","sequence")
 );
 
 -- CreateTable
@@ -140,4 +130,3 @@ CREATE INDEX "webhook_event_applied_at_next_at_idx" ON "webhook_event"("applied_
 
 -- CreateIndex
 CREATE INDEX "webhook_event_created_at_idx" ON "webhook_event"("created_at");
-
