@@ -56,7 +56,9 @@ function compose(): Parts {
   const readiness = runtimeReadiness(env, log);
   const packages = createPackages({ dir: join(env.DATA_DIR, "packages"), environment: readNpmEnvironment() });
   const stripe = stripeOf(env);
-  const payments = stripe ? stripePayments({ db, clock, log, stripe }) : noPayments({ db, clock });
+  const payments = stripe
+    ? stripePayments({ db, locks: connect(env.DATABASE_URL, { connectionsMax: 8 }), clock, log, stripe })
+    : noPayments({ db, clock });
   warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
   return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages, payments, stripe };
 }

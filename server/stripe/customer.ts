@@ -12,7 +12,7 @@ export const ORGANIZATION_MARK = "organization_id";
 export async function ensureCustomer(tools: StripeTools, organizationId: Id<"organization">): Promise<string> {
   const known = await customerIdOf(tools, organizationId);
   if (known !== null) return known;
-  return underLock(tools.db, `customer:${organizationId}`, async () => {
+  return underLock(tools.locks, `customer:${organizationId}`, async () => {
     const meanwhile = await customerIdOf(tools, organizationId);
     if (meanwhile !== null) return meanwhile;
     const { id: customerId } = await createCustomer(tools, organizationId);

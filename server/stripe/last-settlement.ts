@@ -30,7 +30,7 @@ export async function settleLast(tools: StripeTools): Promise<number> {
 }
 
 function settleOne(tools: StripeTools, organizationId: Id<"organization">, customerId: string): Promise<boolean> {
-  return underLock(tools.db, `last:${organizationId}`, async () => {
+  return underLock(tools.locks, `last:${organizationId}`, async () => {
     const until = nowOf(tools);
     const ours = await ourMonths(tools.db, { organizationId, until });
     const theirs = await theirMonths(tools.db, { organizationId, until });

@@ -44,7 +44,7 @@ export async function closeInvoices(tools: StripeTools): Promise<number> {
  * Stripe; holds Stripe's lines against ours to the cent; puts on it what differs for a reason that is known; finalizes.
  */
 export function closeInvoice(tools: StripeTools, invoiceId: string): Promise<Step> {
-  return underLock(tools.db, `object:${invoiceId}`, async () => {
+  return underLock(tools.locks, `object:${invoiceId}`, async () => {
     const invoice = await mirrorInvoice(tools, invoiceId);
     if (!invoice || !endsMonth(invoice)) return "gone";
     const month = monthClosedBy(invoice);

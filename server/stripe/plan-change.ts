@@ -22,13 +22,14 @@ type Change = { organizationId: Id<"organization">; returnUrl: string };
  * back to it. Less holds from the next month: this month's fee is paid, and next month's is taken out of the subscription,
  * which goes on until its last invoice is final, so that the last hours' usage is still on it.
  */
-export function changePlan(tools: StripeTools, plan: PlanName, change: Change): Promise<PlanChange> {
-  return underLock(tools.db, `plan:${change.organizationId}`, async () => {
-    const version = versionAt(await loadPriceBook(tools.db), nowOf(tools));
-    return version.plans[plan].overage === "billed"
-      ? moveUp(tools, { ...change, plan, version: version.version })
-      : moveDown(tools, { ...change, plan });
-  });
+export async function changePlan(tools: StripeTools, plan: PlanName, change: Change): Promise<PlanChange> {
+  const version = versionAt(await loadPriceBook(tools.db), nowOf(tools));
+  const isBilled = version.plans[plan].overage === "billed";
+  // Before the lock, since it may take one itself.
+  if (isBilled) await ensureCustomer(tools, change.organizationId);
+  return underLock(tools.locks, `plan:${change.organizationId}`, () =>
+    isBilled ? moveUp(tools, { ...change, plan, version: version.version }) : moveDown(tools, { ...change, plan }),
+  );
 }
 
 type MoveUp = Change & { plan: PlanName; version: number };

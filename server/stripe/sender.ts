@@ -46,7 +46,7 @@ type Row = {
  * in between sends it again, and the identifier and the absolute total make that harmless at any age.
  */
 export function sendRound(tools: StripeTools, pace: Partial<SendPace> = {}): Promise<Round | undefined> {
-  return underFreeLock(tools.db, "sender", async () => {
+  return underFreeLock(tools.locks, "sender", async () => {
     const round: Round & { failures: number } = { sent: 0, isAway: false, stoppedBecause: null, failures: 0 };
     const rows = await dueRows(tools);
     const next = paced(rows, pace.rateMax ?? RATE_MAX);

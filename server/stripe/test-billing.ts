@@ -2,6 +2,7 @@ import type Stripe from "stripe";
 import { firstVersion, type PriceBook } from "#server/billing/price-book.ts";
 import { testClock, testOrganization, type TestClock } from "#server/billing/test-organization.ts";
 import type { PlanName } from "#server/db/generated/enums.ts";
+import { connect } from "#server/db/client.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import type { Id } from "#server/std/id.ts";
 import { monthStart, nextMonthStart } from "#server/std/clock.ts";
@@ -46,7 +47,8 @@ export async function testBilling(
   const double = await StripeDouble.start({ nowMs: Date.parse(at), ...options });
   const stripe = createStripe({ secretKey: TEST_KEY, apiBase: double.url, timeoutMs: options.timeoutMs ?? 5_000 });
   const clock = testClock(at);
-  const tools = { db: database.db, stripe, clock, log: createLog("test", "silent") };
+  const locks = connect(database.url, { connectionsMax: 20 });
+  const tools = { db: database.db, locks, stripe, clock, log: createLog("test", "silent") };
   await setUp(stripe, { book, webhookUrl: WEBHOOK_URL });
   return {
     database,
@@ -61,6 +63,7 @@ export async function testBilling(
     },
     async [Symbol.asyncDispose]() {
       await double.stop();
+      await locks.$disconnect();
       await database[Symbol.asyncDispose]();
       const wrong = [...double.mistakes, ...double.violations];
       if (wrong.length > 0)

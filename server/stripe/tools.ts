@@ -4,7 +4,14 @@ import type { Clock } from "#server/std/clock.ts";
 import type { Log } from "#server/std/log.ts";
 
 /** What most of this room works with. */
-export type StripeTools = { db: Db; stripe: Stripe; clock: Clock; log: Log };
+export type StripeTools = {
+  db: Db;
+  /** A pool of its own for transactions that only hold a lock: who waits for a lock takes no connection from those who work. */
+  locks: Db;
+  stripe: Stripe;
+  clock: Clock;
+  log: Log;
+};
 
 export function nowOf({ clock }: Pick<StripeTools, "clock">): Date {
   return new Date(clock.nowMs());

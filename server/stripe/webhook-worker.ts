@@ -38,7 +38,7 @@ async function applyTogether(tools: StripeTools, events: readonly DueEvent[]): P
   const ids = events.map(({ id }) => id);
   const type = webhookTypes.find((one) => one === first.type);
   try {
-    if (type) await underLock(tools.db, `object:${first.objectId}`, () => handlers[type](tools, first.objectId));
+    if (type) await underLock(tools.locks, `object:${first.objectId}`, () => handlers[type](tools, first.objectId));
     await tools.db.webhookEvent.updateMany({
       where: { id: { in: ids }, appliedAt: null },
       data: { appliedAt: nowOf(tools), lastError: null },
