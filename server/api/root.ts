@@ -1,6 +1,7 @@
 import { accountRouter } from "./account.ts";
 import { billingRouter } from "./billing.ts";
 import { deploymentRouter } from "./deployment.ts";
+import { drillRouter } from "./drill.ts";
 import { functionRouter } from "./function.ts";
 import { invoiceRouter } from "./invoice.ts";
 import { operatorRouter } from "./operator.ts";
@@ -15,6 +16,7 @@ export const appRouter = router({
   account: accountRouter,
   billing: billingRouter,
   deployment: deploymentRouter,
+  drill: drillRouter,
   function: functionRouter,
   invoice: invoiceRouter,
   operator: operatorRouter,

@@ -1,5 +1,6 @@
 import type { Db, Tx } from "#server/db/client.ts";
 import { emailsOfAllowed } from "#server/accounts/membership.ts";
+import { isTenant } from "#server/accounts/temporary-organization.ts";
 import { queueMail } from "#server/mail/outbox.ts";
 import { monthStart, type Clock } from "#server/std/clock.ts";
 import { asId, newId, type Id } from "#server/std/id.ts";
@@ -51,7 +52,7 @@ function findReached(db: Db, now: Date): Promise<Reached[]> {
       FROM allowance
       JOIN organization ON organization.id = allowance.organization_id
       LEFT JOIN spending_rule AS rule ON rule.organization_id = allowance.organization_id
-      WHERE period_from <= ${now} AND period_to > ${now}
+      WHERE period_from <= ${now} AND period_to > ${now} AND ${isTenant}
     ), measured AS (
       SELECT organization_id, shares, cap_cents, cap_cents - most_cents + running_cents AS spent_cents,
              CASE

@@ -1,3 +1,4 @@
+import { tenantsOnly } from "#server/accounts/temporary-organization.ts";
 import type { Db, Tx } from "#server/db/client.ts";
 import { monthStart, type Clock } from "#server/std/clock.ts";
 import { asId, type Id } from "#server/std/id.ts";
@@ -59,7 +60,7 @@ function versionsBegun(db: Db, since: Date, now: Date): Promise<number> {
 
 async function allAfter(db: Db, after: string): Promise<string[]> {
   const rows = await db.organization.findMany({
-    where: { id: { gt: after } },
+    where: { id: { gt: after }, ...tenantsOnly },
     orderBy: { id: "asc" },
     take: BATCH,
     select: { id: true },

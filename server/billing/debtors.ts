@@ -1,3 +1,4 @@
+import { isTenant } from "#server/accounts/temporary-organization.ts";
 import type { Db } from "#server/db/client.ts";
 import type { PlanName } from "#server/db/generated/enums.ts";
 import type { Clock } from "#server/std/clock.ts";
@@ -67,7 +68,7 @@ function findPage(db: Db, { search, page }: { search: string; page: number }): P
     LEFT JOIN (
       SELECT organization_id, sum(cents) AS cents FROM posting WHERE account = 'credit' GROUP BY 1
     ) AS credit ON credit.organization_id = organization.id
-    WHERE slug ILIKE ${pattern} OR name ILIKE ${pattern}
+    WHERE (slug ILIKE ${pattern} OR name ILIKE ${pattern}) AND ${isTenant}
     ORDER BY "owedCents" DESC, created_at DESC, organization.id
     LIMIT ${PAGE + 1} OFFSET ${page * PAGE}`;
 }

@@ -1,3 +1,4 @@
+import { isTenant, tenantsOnly } from "#server/accounts/temporary-organization.ts";
 import type { Db } from "#server/db/client.ts";
 import { isSealed } from "#server/metering/seals.ts";
 import { monthStart, nextMonthStart, type Clock } from "#server/std/clock.ts";
@@ -41,14 +42,14 @@ function monthAfter({ to }: Month): Month {
 async function firstOpenMonth(db: Db): Promise<Month | null> {
   const mark = await readMark(db, MARK);
   if (mark) return { from: mark, to: nextMonthStart(mark) };
-  const { _min } = await db.organization.aggregate({ _min: { createdAt: true } });
+  const { _min } = await db.organization.aggregate({ where: tenantsOnly, _min: { createdAt: true } });
   return _min.createdAt && { from: monthStart(_min.createdAt), to: nextMonthStart(_min.createdAt) };
 }
 
 /** Those who may have had a plan that bills, and those whose earlier invoices something late may follow. */
 async function concerned(db: Db, month: Month): Promise<Id<"organization">[]> {
   const rows = await db.$queryRaw<{ id: string }[]>`
-    SELECT id FROM organization WHERE plan = 'pro' AND created_at < ${month.to}
+    SELECT id FROM organization WHERE plan = 'pro' AND created_at < ${month.to} AND ${isTenant}
     UNION SELECT organization_id FROM plan_term WHERE plan = 'pro' AND from_at < ${month.to}
     UNION SELECT organization_id FROM invoice WHERE period_from <= ${month.from}
     ORDER BY id`;

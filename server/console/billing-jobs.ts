@@ -1,6 +1,7 @@
 import { raiseAlerts } from "#server/billing/alerts.ts";
 import { keepBudgets } from "#server/billing/budget-keeper.ts";
 import { closeMonths } from "#server/billing/month-close.ts";
+import { sweepDrills } from "#server/billing/drill-remains.ts";
 import { connect } from "#server/db/client.ts";
 import { mailFrom, organizationUrl, type ConsoleEnv } from "#server/env.ts";
 import { smtpMailer } from "#server/mail/mailer.ts";
@@ -13,6 +14,7 @@ const BUDGETS_EVERY_MS = 2_000;
 const ALERTS_EVERY_MS = 5_000;
 const MAIL_EVERY_MS = 2_000;
 const INVOICES_EVERY_MS = 20_000;
+const DRILLS_EVERY_MS = 30_000;
 const MAIL_KEPT_MS = 30 * DAY_MS;
 
 export type BillingJobs = { stop(): Promise<void> };
@@ -37,6 +39,7 @@ export function startBilling(env: ConsoleEnv): BillingJobs {
     job("alerts", ALERTS_EVERY_MS, () => raiseAlerts({ db, clock, mail })),
     ...(mailer ? [job("mail", MAIL_EVERY_MS, () => sendMail({ db, clock, mailer }))] : []),
     job("invoices", INVOICES_EVERY_MS, () => closeMonths({ db, clock, mail })),
+    job("flood drills", DRILLS_EVERY_MS, () => sweepDrills({ db, clock })),
     job("old mail", DAY_MS, () => pruneMail(db, new Date(clock.nowMs() - MAIL_KEPT_MS))),
   ];
   const running = jobs.map((each) => repeat(each, log));

@@ -1,4 +1,5 @@
 import { DatabaseError, type ClientBase } from "pg";
+import { IS_TENANT } from "#server/accounts/temporary-organization.ts";
 import { poolOf, type Db } from "#server/db/client.ts";
 import type { Clock } from "#server/std/clock.ts";
 import { asId, type Id } from "#server/std/id.ts";
@@ -69,6 +70,7 @@ async function unsealedHours(client: ClientBase, { before, now }: { before: Date
      WHERE NOT hour.sealed AND hour.hour_at < $1
        AND NOT EXISTS (SELECT FROM usage_seal AS seal
                        WHERE seal.organization_id = hour.organization_id AND seal.hour_at = hour.hour_at AND seal.sealed_at > $2)
+       AND NOT EXISTS (SELECT FROM organization WHERE organization.id = hour.organization_id AND NOT (${IS_TENANT}))
      ORDER BY 2, 1 LIMIT ${HOURS_A_LOOK}`,
     [before, new Date(now.getTime() - REVISION_EVERY_MS)],
   );

@@ -14,6 +14,7 @@ const prefixes = {
   invoice: "inv",
   credit: "crd",
   transaction: "txn",
+  drill: "drl",
 } as const;
 
 type Prefixes = typeof prefixes;

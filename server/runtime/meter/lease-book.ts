@@ -4,7 +4,7 @@ import { returnLease, takeLease } from "#server/metering/lease.ts";
 import type { Usage } from "#server/metering/usage.ts";
 import { asId } from "#server/std/id.ts";
 import type { Log } from "#server/std/log.ts";
-import { LeaseAccount, type Quantities } from "./lease-account.ts";
+import { LeaseAccount, nothing, type Quantities } from "./lease-account.ts";
 
 /** What is wanted at a time: it should do for a second or more, and be no great part of a month. */
 const WANT: Quantities = { requests: 2_000, cpuNs: 60_000_000_000, egressBytes: 64_000_000 };
@@ -72,7 +72,8 @@ export class LeaseBook {
       // Others may have been quicker, or asked for less.
       if (taken.kind === "granted") continue;
       if (taken.kind === "unavailable" || !taken.isReserved || Date.now() > deadline) return taken;
-      await wait(ASK_AGAIN_MS);
+      // What is missing may lie here: as egress, where CPU is asked for.
+      if (!(await this.#giveBack(organizationId, entry, least))) await wait(ASK_AGAIN_MS);
     }
   }
 
@@ -123,9 +124,12 @@ export class LeaseBook {
         least: usageOf(missing(entry.account, least)),
       });
       if (answer.kind === "granted") {
-        entry.account.add(quantitiesOf(answer.granted));
+        const granted = quantitiesOf(answer.granted);
+        entry.account.add(granted);
         entry.isScarce = meters.some((meter) => answer.granted[meter] < want[meter]);
-        entry.seen = { requests: Number.NaN, sinceMs: nowMs };
+        // Taking ahead of need is no use of it: who is idle gives back, however little there was to take.
+        const sinceMs = meters.some((meter) => least[meter] > 0) ? nowMs : entry.seen.sinceMs;
+        entry.seen = { requests: entry.seen.requests + granted.requests, sinceMs };
         this.#active.add(organizationId);
         return { kind: "granted" };
       }
@@ -151,20 +155,27 @@ export class LeaseBook {
     }
   }
 
-  async #giveBack(organizationId: string, entry: Entry): Promise<void> {
-    this.#active.delete(organizationId);
-    const back = entry.account.drain();
+  /** Gives back all that is free but `keep`, and says whether that was anything. */
+  async #giveBack(organizationId: string, entry: Entry, keep: Quantities = nothing): Promise<boolean> {
+    const free = entry.account.drain();
+    const kept = smaller(free, keep);
+    const back = without(free, kept);
+    if (isNothing(kept)) this.#active.delete(organizationId);
+    else entry.account.add(kept);
+    if (isNothing(back)) return false;
     try {
       await returnLease(this.#db, {
         organizationId: asId("organization", organizationId),
         epoch: this.#epoch,
         back: usageOf(back),
       });
+      return true;
     } catch (error) {
       // It is still ours by the database's word: kept, and given back another time.
       this.#log.warn({ err: error, organizationId }, "a lease could not be given back: Postgres is away");
       entry.account.add(back);
       this.#active.add(organizationId);
+      return false;
     }
   }
 }
@@ -189,6 +200,20 @@ function isLow(free: Quantities, mark: Quantities): boolean {
 function missing({ free }: LeaseAccount, least: Quantities): Quantities {
   const of = (meter: (typeof meters)[number]): number => Math.max(0, least[meter] - free[meter]);
   return { requests: of("requests"), cpuNs: of("cpuNs"), egressBytes: of("egressBytes") };
+}
+
+function smaller(one: Quantities, other: Quantities): Quantities {
+  const of = (meter: (typeof meters)[number]): number => Math.min(one[meter], other[meter]);
+  return { requests: of("requests"), cpuNs: of("cpuNs"), egressBytes: of("egressBytes") };
+}
+
+function without(whole: Quantities, part: Quantities): Quantities {
+  const of = (meter: (typeof meters)[number]): number => whole[meter] - part[meter];
+  return { requests: of("requests"), cpuNs: of("cpuNs"), egressBytes: of("egressBytes") };
+}
+
+function isNothing(quantities: Quantities): boolean {
+  return meters.every((meter) => quantities[meter] === 0);
 }
 
 function times({ requests, cpuNs, egressBytes }: Quantities, factor: number): Quantities {
