@@ -46,6 +46,7 @@ async function shareOfMany(parent: string, other: string) {
   const deploy = (name: string, bundle: string, { instancesMax, of }: { instancesMax: number; of: string }) =>
     runtime.deploy(`${name}-${other}`, bundle, { ...limits, instancesMax }, of);
   const one = await deploy("one", spinning, { instancesMax: 1, of: other });
+  await callFunction(runtime, one.host);
   const ofOne = instancesOf(runtime, one.organizationId);
   const many = await deploy("many", spinning, { instancesMax: MANY, of: "many" });
   const hello = await deploy("hello", NEIGHBOUR_BUNDLE, { instancesMax: 1, of: "third" });

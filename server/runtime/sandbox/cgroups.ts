@@ -58,10 +58,22 @@ export function openGroups({ trees: found, pid, isAlive }: GroupOptions): GroupH
     return own;
   });
   const members = new Map<string, number>();
+  const removals = new Map<string, Promise<void>>();
   return {
     controllers: trees.flatMap(({ controllers }) => controllers),
-    create: (name) => createGroup(trees, members, name),
-    close: async () => {
+    async create(name) {
+      const group = await createGroup(trees, members, name);
+      return {
+        ...group,
+        remove() {
+          const removal = removals.get(name) ?? group.remove().finally(() => removals.delete(name));
+          removals.set(name, removal);
+          return removal;
+        },
+      };
+    },
+    async close() {
+      await Promise.all(removals.values());
       for (const { dir } of trees) await removeWhenEmpty(dir);
     },
   };
@@ -104,7 +116,6 @@ async function createGroup(trees: readonly Tree[], members: Map<string, number>,
   const places = await Promise.all(
     trees.map(async (tree) => new Place(tree, members, await firstLeaf(tree, name), name)),
   );
-  let removing: Promise<void> | undefined;
   const memory = places.find(({ tree }) => tree.controllers.includes("memory"));
   return {
     // Moving a process takes the kernel 0.1 ms, and now and then 40: not on the thread that serves everyone, and never on
@@ -117,7 +128,7 @@ async function createGroup(trees: readonly Tree[], members: Map<string, number>,
       for (const place of places) await place.joinOrganization(id);
     },
     oomKills: () => memory?.oomKills() ?? 0,
-    remove: () => (removing ??= removeAllOf(places)),
+    remove: () => removeAllOf(places),
   };
 }
 

@@ -31,11 +31,13 @@ export type SandboxHostOptions = {
   cgroupParent: string | undefined;
   openOutSocket: (uid: number | undefined) => BwrapOptions["openOutSocket"];
   onTrouble: BwrapOptions["onTrouble"];
+  /** Another program than workerd within the same walls, to try them. */
+  programPath?: string;
 };
 
 /** Prepares what sandboxes need on this machine, or says what is missing. */
 export async function openSandboxHost(options: SandboxHostOptions): Promise<SandboxHost> {
-  const { runDir, cgroupParent, openOutSocket, onTrouble } = options;
+  const { runDir, cgroupParent, openOutSocket, onTrouble, programPath } = options;
   if (process.platform !== "linux")
     throw new Fault("unavailable", "Functions need Linux: this system has no namespaces to sandbox them in.");
   if (!isOnPath("bwrap"))
@@ -48,7 +50,7 @@ export async function openSandboxHost(options: SandboxHostOptions): Promise<Sand
   const uid = process.getuid?.() === 0 ? SANDBOX_UID : undefined;
   const binary = workerdBinary();
   return bwrapHost({
-    workerdPath: reachableFile(binary, runDir),
+    workerdPath: reachableFile(programPath ?? binary, runDir),
     libraryPaths: await librariesOf(binary),
     socketDir,
     seccompPath: writeSeccompProgram(socketDir),

@@ -11,7 +11,7 @@ import type { SandboxHost } from "./sandbox.ts";
 
 /** Starts sandboxes as the runtime does, with no platform behind their sockets: to look at walls from both sides. */
 export async function openProbeHost(
-  options: Pick<SandboxHostOptions, "cgroupParent" | "onTrouble">,
+  options: Pick<SandboxHostOptions, "cgroupParent" | "onTrouble" | "programPath">,
 ): Promise<AsyncDisposable & SandboxHost> {
   const runDir = mkdtempSync(join(tmpdir(), "sluice-probe-"));
   chmodSync(runDir, 0o711);
