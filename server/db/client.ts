@@ -6,7 +6,8 @@ export type Db = PrismaClient;
 /** What both a client and an open transaction can do. */
 export type Tx = Parameters<Parameters<PrismaClient["$transaction"]>[0]>[0];
 
-const pools = new WeakMap<PrismaClient, Pool>();
+/** Kept on the client itself: Next instantiates this module once a bundle, and hands clients from one to the other. */
+const POOL = Symbol.for("sluice.pool");
 
 /** A Prisma client on a pool of its own. Connects at first use; end it with `$disconnect()`. */
 export function connect(databaseUrl: string, options: { connectionsMax?: number } = {}): Db {
@@ -14,7 +15,7 @@ export function connect(databaseUrl: string, options: { connectionsMax?: number 
   // The pool replaces an idle connection that broke; with nobody listening, its error would end the process.
   pool.on("error", () => undefined);
   const db = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
-  pools.set(db, pool);
+  Object.defineProperty(db, POOL, { value: pool });
   return db;
 }
 
@@ -23,7 +24,7 @@ export function connect(databaseUrl: string, options: { connectionsMax?: number 
  * at each call, and parameters do not take Prisma's way through JSON, which costs more than Postgres's own work.
  */
 export function poolOf(db: Db): Pool {
-  const pool = pools.get(db);
-  if (!pool) throw new Error("this client was not made by connect()");
+  const pool: unknown = Reflect.get(db, POOL);
+  if (!(pool instanceof Pool)) throw new Error("this client was not made by connect()");
   return pool;
 }

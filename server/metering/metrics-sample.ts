@@ -12,8 +12,8 @@ export type MetricsSpan = { organizationId: Id<"organization">; functionId: Id<"
 
 /** In each step, the calls of a few minutes are looked at, and of each minute those at a few moments of it. */
 const MINUTES_A_STEP = 8;
-const SLICES_A_MINUTE = 8;
-const CALLS_A_SLICE = 8;
+const SLICES_A_MINUTE = 2;
+const CALLS_A_SLICE = 32;
 
 type Call = { step: number; wallUs: number; cpuNs: number; weight: number };
 

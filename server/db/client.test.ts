@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { poolOf } from "./client.ts";
+import { testDatabase } from "./test-database.ts";
+
+test("a client's pool is found by another instance of the module too, as Next makes one a bundle", async () => {
+  await using database = await testDatabase();
+  const copyPath = new URL("./client.ts?copy", import.meta.url).href;
+  const copy: unknown = await import(copyPath);
+  if (!isClientModule(copy)) throw new Error("the copy is not the same module");
+  expect(copy.poolOf).not.toBe(poolOf);
+  expect(copy.poolOf(database.db)).toBe(poolOf(database.db));
+});
+
+function isClientModule(module: unknown): module is { poolOf: typeof poolOf } {
+  return typeof module === "object" && module !== null && "poolOf" in module && typeof module.poolOf === "function";
+}
