@@ -47,3 +47,9 @@ export function formatDay(day: Date): string {
 export function formatMoment(at: Date): string {
   return `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" })}, ${at.toISOString().slice(11, 16)} UTC`;
 }
+
+/** A whole hour: "24 Nov 2026, 14:00 to 15:00 UTC". */
+export function formatHour(at: Date): string {
+  const end = new Date(at.getTime() + 3_600_000);
+  return `${formatMoment(at).replace(" UTC", "")} to ${end.toISOString().slice(11, 16)} UTC`;
+}

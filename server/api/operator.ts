@@ -5,8 +5,10 @@ import { CREDIT_CENTS_MAX, grantCredit, listCredits } from "#server/billing/cred
 import { listDebtors } from "#server/billing/debtors.ts";
 import { stepInvoice } from "#server/billing/invoice-changes.ts";
 import { invoiceList } from "#server/billing/invoice-pages.ts";
+import { versionAt } from "#server/billing/price-book.ts";
 import { addPriceVersion, loadPriceBook, plansText, textOfPlans } from "#server/billing/price-versions.ts";
-import { setPause } from "#server/billing/spending-rule.ts";
+import { loadSpendingRule, setPause } from "#server/billing/spending-rule.ts";
+import { giveUpEpoch, sealingState } from "#server/metering/give-up.ts";
 import { operatorProcedure, router } from "./trpc.ts";
 
 const REASON_CHARACTERS_MAX = 300;
@@ -31,6 +33,7 @@ export const operatorRouter = router({
 
   organization: onOrganization.query(async ({ ctx }) => ({
     organization: ctx.organization,
+    rule: await loadSpendingRule(ctx.db, ctx.organization.id),
     ...(await invoiceList(ctx.db, ctx.organization.id)),
     credits: await listCredits(ctx.db, ctx.organization.id),
   })),
@@ -65,16 +68,27 @@ export const operatorRouter = router({
     .input(z.object({ number: z.string().max(40), to: z.enum(["open", "paid", "void", "uncollectible"]), reason }))
     .mutation(({ ctx, input }) => stepInvoice(ctx, { ...input, userId: ctx.userId })),
 
+  /** All versions of the price book, newest first, and the number of the one in force. */
   prices: operatorProcedure.query(async ({ ctx }) => {
     const book = await loadPriceBook(ctx.db);
-    return book
-      .map(({ version, effectiveAt, plans }) => ({ version, effectiveAt, plans: textOfPlans(plans) }))
-      .toReversed();
+    const versions = book.map(({ version, effectiveAt, plans }) => ({
+      version,
+      effectiveAt,
+      plans: textOfPlans(plans),
+    }));
+    return { versions: versions.toReversed(), inForce: versionAt(book, new Date(ctx.clock.nowMs())).version };
   }),
 
   addPrices: operatorProcedure
     .input(z.object({ effectiveAt: z.date(), plans: plansText }))
     .mutation(({ ctx, input }) => addPriceVersion(ctx, { ...input, userId: ctx.userId })),
+
+  /** Up to where hours are closed, and what holds that up. */
+  sealing: operatorProcedure.query(({ ctx }) => sealingState(ctx)),
+
+  giveUpEpoch: operatorProcedure
+    .input(z.object({ epoch: z.bigint().min(1n) }))
+    .mutation(({ ctx, input }) => giveUpEpoch(ctx, { epoch: input.epoch, userId: ctx.userId })),
 
   audit: operatorProcedure
     .input(z.object({ before: z.object({ at: z.date(), id: z.string().max(60) }).nullable() }))

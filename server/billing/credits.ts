@@ -8,7 +8,7 @@ import { balance, post } from "./postings.ts";
 
 export const CREDIT_CENTS_MAX = 10_000_000n;
 
-export type CreditRow = { id: string; cents: bigint; reason: string; at: Date };
+export type CreditRow = { id: string; amount: string; reason: string; at: Date };
 
 /** Gives an organization money that pays its next invoices, before anything else does. For operators. */
 export function grantCredit(
@@ -40,11 +40,12 @@ export async function creditLeft(db: Db | Tx, organizationId: Id<"organization">
 }
 
 /** Credits that were given, newest first. */
-export function listCredits(db: Db, organizationId: Id<"organization">): Promise<CreditRow[]> {
-  return db.credit.findMany({
+export async function listCredits(db: Db, organizationId: Id<"organization">): Promise<CreditRow[]> {
+  const rows = await db.credit.findMany({
     where: { organizationId },
     orderBy: { at: "desc" },
     take: 50,
     select: { id: true, cents: true, reason: true, at: true },
   });
+  return rows.map(({ cents, ...row }) => ({ ...row, amount: formatCents(cents) }));
 }

@@ -22,9 +22,13 @@ export async function invoiceList(
   return { invoices: invoices.map(shownInvoice), creditLeft: left > 0n ? formatCents(left) : null };
 }
 
-export async function invoicePage(db: Db, key: Key): Promise<{ invoice: ShownInvoice; lines: ShownLine[] }> {
+/** `sealHash`: the organization's newest seal when the invoice was issued; empty where it had none. */
+export async function invoicePage(
+  db: Db,
+  key: Key,
+): Promise<{ invoice: ShownInvoice; lines: ShownLine[]; sealHash: string }> {
   const invoice = await issuedInvoice(db, key);
-  return { invoice: shownInvoice(invoice), lines: shownLines(invoice) };
+  return { invoice: shownInvoice(invoice), lines: shownLines(invoice), sealHash: invoice.sealHash };
 }
 
 export type ShownHour = { hourAt: Date; revision: number; quantity: bigint; worth: string };

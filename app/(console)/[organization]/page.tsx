@@ -55,7 +55,11 @@ export default async function OverviewPage({ params }: { params: Promise<{ organ
               note={`of ${meters[line.meter].format(line.included)} included`}
             />
           ))}
-        <Stat label="Cost" value={month.cost} note={`list price ${month.worth}`} />
+        {month.cost === null ? (
+          <Stat label="Worth" value={month.worth} note="at list price" />
+        ) : (
+          <Stat label="Cost" value={month.cost} note={`list price ${month.worth}`} />
+        )}
       </dl>
       {functions?.length === 0 ? (
         <EmptyState

@@ -14,13 +14,10 @@ export const metadata: Metadata = {
 };
 
 const manners = {
-  stops: [
-    "No card, and never a bill",
-    "At a limit functions stop answering and say why, until the next month; checked every couple of seconds",
-  ],
+  stops: ["No card, and never a bill", "At a limit functions stop answering and say why, until the next month"],
   billed: [
     "Usage beyond what is included is billed at the prices below",
-    "A spending cap of your own, which comes with payment in a later release",
+    "A spending cap of your own: the worst case of a call is reserved before it starts, so it is never passed",
   ],
 } as const;
 
@@ -59,15 +56,11 @@ export default async function PricingPage() {
                 <Point key={text}>{text}</Point>
               ))}
             </ul>
-            {plan.name === "free" ? (
-              <Button asChild variant="primary" className="mt-auto">
-                <Link href="/sign-up">Start on {plan.title}</Link>
-              </Button>
-            ) : (
-              <p className="mt-auto rounded-md bg-sunken px-3 py-2 text-[13px] text-muted">
-                Not open yet: payment comes with a later release.
-              </p>
-            )}
+            <Button asChild variant={plan.name === "free" ? "primary" : "secondary"} className="mt-auto">
+              <Link href="/sign-up">
+                {plan.name === "free" ? `Start on ${plan.title}` : "Start, and change at any time"}
+              </Link>
+            </Button>
           </section>
         ))}
       </div>

@@ -20,7 +20,7 @@ export function Shell({
 }: {
   organization: OrganizationChoice;
   organizations: OrganizationChoice[];
-  user: { name: string; email: string };
+  user: { name: string; email: string; isOperator: boolean };
   children: ReactNode;
 }) {
   const pathname = usePathname();

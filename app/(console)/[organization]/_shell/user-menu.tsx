@@ -1,10 +1,11 @@
 "use client";
 
-import { LogOut } from "lucide-react";
+import { LogOut, Wrench } from "lucide-react";
+import Link from "next/link";
 import { signOut } from "next-auth/react";
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from "#app/_ui/menu.tsx";
 
-export function UserMenu({ user }: { user: { name: string; email: string } }) {
+export function UserMenu({ user }: { user: { name: string; email: string; isOperator: boolean } }) {
   return (
     <Menu
       trigger={
@@ -22,6 +23,13 @@ export function UserMenu({ user }: { user: { name: string; email: string } }) {
         <span className="block truncate">{user.email}</span>
       </MenuLabel>
       <MenuSeparator />
+      {user.isOperator ? (
+        <MenuItem asChild>
+          <Link href="/operator">
+            <Wrench aria-hidden /> Operator
+          </Link>
+        </MenuItem>
+      ) : null}
       <MenuItem onSelect={() => void signOut({ callbackUrl: "/" })}>
         <LogOut aria-hidden /> Sign out
       </MenuItem>

@@ -2,6 +2,9 @@ import type { Metadata } from "next";
 import { caller, orNotFound } from "#app/_trpc/caller.ts";
 import { PageHeader } from "#app/_ui/page-header.tsx";
 import { formatDay } from "#app/_ui/quantity.ts";
+import { ComparisonSection } from "./comparison-section.tsx";
+import { FloodDrill } from "./flood-drill.tsx";
+import { ForecastSection } from "./forecast-section.tsx";
 import { UsageReport } from "./usage-report.tsx";
 
 export const metadata: Metadata = { title: "Usage" };
@@ -12,6 +15,7 @@ export default async function UsagePage({ params }: { params: Promise<{ organiza
   const { organization: organizationSlug } = await params;
   const api = await caller();
   const month = await orNotFound(api.usage.month({ organizationSlug }));
+  const { forecast, comparison } = await api.usage.outlook({ organizationSlug });
   const lastDay = new Date(month.to.getTime() - DAY_MS);
   return (
     <>
@@ -19,7 +23,12 @@ export default async function UsagePage({ params }: { params: Promise<{ organiza
         title="Usage"
         description={`${formatDay(month.from)} to ${formatDay(lastDay)} ${lastDay.getUTCFullYear()}, days in UTC. Live from the ledger.`}
       />
-      <UsageReport organizationSlug={organizationSlug} initial={month} />
+      <div className="grid gap-5">
+        <UsageReport organizationSlug={organizationSlug} initial={month} />
+        <ForecastSection forecast={forecast} />
+        <ComparisonSection comparison={comparison} />
+        <FloodDrill />
+      </div>
     </>
   );
 }

@@ -2,7 +2,9 @@ import { meters } from "#app/_ui/meters.ts";
 import { Cell, HeadCell, Row, RowHeader, Table, TableBody, TableHead } from "#app/_ui/table.tsx";
 import type { Month } from "./usage-report.tsx";
 
+/** Who may not see what is owed sees what the same usage is worth at the public prices. */
 export function UsageTable({ month }: { month: Month }) {
+  const showsCost = month.cost !== null;
   return (
     <Table label="Usage">
       <TableHead>
@@ -10,11 +12,11 @@ export function UsageTable({ month }: { month: Month }) {
           <HeadCell>Meter</HeadCell>
           <HeadCell isNumber>Used</HeadCell>
           <HeadCell isNumber>Included</HeadCell>
-          <HeadCell isNumber>Cost</HeadCell>
+          <HeadCell isNumber>{showsCost ? "Cost" : "At list price"}</HeadCell>
         </Row>
       </TableHead>
       <TableBody>
-        {month.lines.map(({ meter, used, included, cost }) => (
+        {month.lines.map(({ meter, used, included, cost, worth }) => (
           <Row key={meter}>
             <RowHeader>{meters[meter].title}</RowHeader>
             <Cell isNumber>
@@ -24,7 +26,7 @@ export function UsageTable({ month }: { month: Month }) {
             <Cell isNumber className="text-muted">
               {meters[meter].format(included)}
             </Cell>
-            <Cell isNumber>{cost}</Cell>
+            <Cell isNumber>{cost ?? worth}</Cell>
           </Row>
         ))}
       </TableBody>
@@ -33,7 +35,7 @@ export function UsageTable({ month }: { month: Month }) {
           <RowHeader>Total</RowHeader>
           <Cell />
           <Cell />
-          <Cell isNumber>{month.cost}</Cell>
+          <Cell isNumber>{month.cost ?? month.worth}</Cell>
         </Row>
       </tfoot>
     </Table>
