@@ -9,8 +9,9 @@ import { readConsoleEnv, readNpmEnvironment, type ConsoleEnv } from "#server/env
 import { warmBundler } from "#server/functions/bundle.ts";
 import { createPackages, type Packages } from "#server/functions/packages.ts";
 import type { Readiness } from "#server/functions/readiness.ts";
-import { createStripe, type StripeClient } from "#server/stripe/client.ts";
+import { createStripe } from "#server/stripe/client.ts";
 import { stripePayments } from "#server/stripe/stripe-payments.ts";
+import type { StripeTools } from "#server/stripe/tools.ts";
 import { systemClock, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { createLog, type Log } from "#server/std/log.ts";
@@ -28,10 +29,10 @@ export type Parts = {
   packages: Packages;
   payments: Payments;
   /** Null without a key of Stripe's. */
-  stripe: StripeClient | null;
+  stripe: StripeTools | null;
 };
 
-export type Context = Omit<Parts, "auth" | "stripe"> & {
+export type Context = Omit<Parts, "auth"> & {
   userId: Id<"user"> | null;
   /** Where the request came from, for rate limits. */
   clientAddress: string;
@@ -55,20 +56,24 @@ function compose(): Parts {
   const clock = systemClock;
   const readiness = runtimeReadiness(env, log);
   const packages = createPackages({ dir: join(env.DATA_DIR, "packages"), environment: readNpmEnvironment() });
-  const stripe = stripeOf(env);
-  const payments = stripe
-    ? stripePayments({ db, locks: connect(env.DATABASE_URL, { connectionsMax: 8 }), clock, log, stripe })
-    : noPayments({ db, clock });
+  const stripe = stripeTools(env, { db, clock, log });
+  const payments = stripe ? stripePayments(stripe) : noPayments({ db, clock });
   warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
   return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages, payments, stripe };
 }
 
-function stripeOf({ STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase }: ConsoleEnv) {
-  return secretKey === undefined ? null : createStripe({ secretKey, apiBase });
+/** Locks for what people ask of Stripe: each waits for its turn without a connection of those who work. */
+const LOCKS_MAX = 8;
+
+function stripeTools(env: ConsoleEnv, shared: Pick<StripeTools, "db" | "clock" | "log">): StripeTools | null {
+  const { STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase, DATABASE_URL: databaseUrl } = env;
+  if (secretKey === undefined) return null;
+  const locks = connect(databaseUrl, { connectionsMax: LOCKS_MAX });
+  return { ...shared, locks, stripe: createStripe({ secretKey, apiBase }) };
 }
 
 export async function createContext(headers: Headers): Promise<Context> {
-  const { auth, stripe: _, ...rest } = parts();
+  const { auth, ...rest } = parts();
   return {
     ...rest,
     userId: await currentUserId(auth),

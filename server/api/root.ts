@@ -8,6 +8,7 @@ import { operatorRouter } from "./operator.ts";
 import { logRouter } from "./log.ts";
 import { organizationRouter } from "./organization.ts";
 import { planRouter } from "./plan.ts";
+import { reconciliationRouter } from "./reconciliation.ts";
 import { createCallerFactory, router } from "./trpc.ts";
 import { usageRouter } from "./usage.ts";
 
@@ -23,6 +24,7 @@ export const appRouter = router({
   log: logRouter,
   organization: organizationRouter,
   plan: planRouter,
+  reconciliation: reconciliationRouter,
   usage: usageRouter,
 });
 

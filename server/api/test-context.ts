@@ -24,6 +24,7 @@ export function testContext(of: { db: Db; userId: Id<"user"> | null; clock?: Clo
     ...of,
     env,
     clock,
+    stripe: null,
     payments: noPayments({ db: of.db, clock }),
     log: createLog("test", "silent"),
     readiness: {

@@ -3,9 +3,6 @@ import Stripe from "stripe";
 /** The version that the SDK's types describe. Pinned, so that neither an account's default nor a new SDK changes what we get. */
 export const API_VERSION = "2026-10-28.endive";
 
-/** For those who only hand it on. */
-export type StripeClient = Stripe;
-
 const TIMEOUT_MS = 20_000;
 
 export type StripeSettings = {

@@ -1,0 +1,18 @@
+import { Button } from "#app/_ui/button.tsx";
+import { Card } from "#app/_ui/card.tsx";
+import { Input } from "#app/_ui/input.tsx";
+
+/** A plain form: the page is loaded anew with the organization in its address. */
+export function OrganizationSearch({ slug }: { slug: string }) {
+  return (
+    <Card className="p-4">
+      <form className="flex flex-wrap items-end gap-3">
+        <label className="grid min-w-0 grow gap-1 text-[13px] font-medium">
+          Organization's address
+          <Input name="organization" defaultValue={slug} placeholder="acme" required autoComplete="off" />
+        </label>
+        <Button type="submit">Compare</Button>
+      </form>
+    </Card>
+  );
+}
