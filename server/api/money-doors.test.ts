@@ -94,7 +94,8 @@ test("owner, admin and billing read and change what is owed; developer and viewe
   for (const role of Object.values(Role)) {
     const expected = role === "developer" || role === "viewer" ? "FORBIDDEN" : "ok";
     const api = callerOf(people.get(role) ?? null);
-    for (const door of [...reading, ...changing]) expect(await codeOf(door(api)), `${role}: ${String(door)}`).toBe(expected);
+    for (const door of [...reading, ...changing])
+      expect(await codeOf(door(api)), `${role}: ${String(door)}`).toBe(expected);
   }
   for (const door of [...reading, ...changing]) {
     expect(await codeOf(door(callerOf(stranger)))).toBe("NOT_FOUND");

@@ -6,6 +6,7 @@ import { Section } from "#app/_ui/card.tsx";
 import { meters } from "#app/_ui/meters.ts";
 import { Notice } from "#app/_ui/notice.tsx";
 import { PageHeader } from "#app/_ui/page-header.tsx";
+import { FloodDrill } from "./_drill/flood-drill.tsx";
 
 export const metadata: Metadata = { title: "Billing" };
 
@@ -86,6 +87,7 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
             gives this installation a Stripe key.
           </p>
         </Section>
+        <FloodDrill organizationSlug={organizationSlug} />
         <div className="lg:col-span-2">
           <Section title="Invoices">
             <p className="text-[13px] text-muted">
