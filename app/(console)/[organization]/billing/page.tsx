@@ -2,6 +2,7 @@ import type { Metadata } from "next";
 import { caller, orForbidden, orNotFound } from "#app/_trpc/caller.ts";
 import { Notice } from "#app/_ui/notice.tsx";
 import { PageHeader } from "#app/_ui/page-header.tsx";
+import { FloodDrill } from "./_drill/flood-drill.tsx";
 import { AlertSection } from "./_parts/alert-section.tsx";
 import { CapSection } from "./_parts/cap-section.tsx";
 import { InvoiceSection } from "./_parts/invoice-section.tsx";
@@ -48,6 +49,7 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
             canWrite={overview.canWrite}
           />
           <PaymentSection organizationSlug={organizationSlug} overview={overview} />
+          <FloodDrill organizationSlug={organizationSlug} />
         </div>
       </div>
     </>
