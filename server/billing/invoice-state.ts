@@ -22,8 +22,3 @@ export function checkStep(from: InvoiceState, to: InvoiceState, number: string |
   if (next[from].includes(to)) return;
   throw new Fault("conflict", `Invoice ${number ?? "without a number"} is ${from}; it can't become ${to}.`);
 }
-
-/** Whether money is still expected for it. */
-export function isOwed(state: InvoiceState): boolean {
-  return state === "open" || state === "held";
-}
