@@ -57,7 +57,7 @@ export function encodeWorkerConfig(spec: VersionSpec): Buffer {
 }
 
 function worker(spec: VersionSpec): Value {
-  const modules = guestModules(spec.bundle).map(({ name, source }) => ({
+  const modules = guestModules(spec.bundle, spec.limits.memoryMbMax).map(({ name, source }) => ({
     pointers: { 0: text(name), 1: text(source) },
   }));
   const flags = spec.compatibilityDate < NODEJS_COMPAT_DEFAULT_DATE ? ["nodejs_compat"] : [];
