@@ -53,6 +53,28 @@ test("log lines that were there before the table was partitioned are kept", asyn
   ]);
 });
 
+test("facts that were there before the ledger was partitioned are kept, and still count once", async () => {
+  await using database = await emptyTestDatabase();
+  const migrations = await readMigrations();
+  const partitioning = migrations.findIndex(({ name }) => name.endsWith("_seals_and_ledger_months"));
+  for (const { script } of migrations.slice(0, partitioning)) await inDatabase(database.url, script);
+  const insert = (conflict: string) =>
+    inDatabase(
+      database.url,
+      `INSERT INTO usage_event (epoch, seq, kind, organization_id, function_id, version_id, occurred_at, outcome, wall_us, cpu_ns, ingress_bytes, egress_bytes)
+       SELECT 1, n, 'request', 'org_1', 'fn_1', 'ver_1', '2026-11-20T23:30:00Z', 'ok', 1, 2, 3, 4 FROM generate_series(1, 3) AS n
+       ON CONFLICT (${conflict}) DO NOTHING RETURNING seq`,
+    );
+  expect(await insert("epoch, seq")).toHaveLength(3);
+  await inDatabase(database.url, migrations[partitioning]?.script ?? "");
+  expect(await insert("epoch, seq, occurred_at")).toEqual([]);
+  const kept = await inDatabase(
+    database.url,
+    "SELECT tableoid::regclass::text AS partition, count(*)::int AS facts FROM usage_event GROUP BY 1",
+  );
+  expect(kept).toEqual([{ partition: "usage_event_rest", facts: 3 }]);
+});
+
 /** What a database's tables are, without partitions: columns, keys, indexes. No schema of Prisma's can say how an index is kept (WITH), nor of which rows it is. */
 const CATALOG = `
   SELECT table_name AS "table", column_name AS name, concat_ws(' ', udt_name, datetime_precision, character_maximum_length,
