@@ -77,6 +77,8 @@ export class StripeDouble {
   readonly mistakes: string[] = [];
   readonly served: Served[] = [];
   readonly limits: RateLimits;
+  /** Called before a request is carried out and after, before it is answered: for tests that kill its caller at that point. */
+  onRequest: ((point: "before" | "after", request: string) => void) | undefined;
   readonly #keys = new IdempotencyKeys();
   readonly #operations = (operations ??= new Operations());
   readonly #server: Server;
@@ -178,7 +180,10 @@ export class StripeDouble {
       return;
     }
     if (fault === "hang-before") return;
+    const name = `${method} ${url.pathname}`;
+    this.onRequest?.("before", name);
     const answer = this.#execute(request, req.headers, fault);
+    this.onRequest?.("after", name);
     respond(req, res, { answer, fault });
   }
 
