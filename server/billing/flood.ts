@@ -9,8 +9,9 @@ export type Gateway = { port: number; hostOf(names: { functionName: string; orga
 
 export type FloodTarget = { port: number; host: string };
 
-/** Who is told to come later waits so long before the next call, or the rest of the flood would be over in a blink. */
+/** Who is told to come later, or finds nobody, waits so long before the next call: else the rest of the flood is over in a blink. */
 const LATER_MS = 100;
+const NOBODY_MS = 500;
 /** More is not read of an answer of which only the platform's code is wanted. */
 const CODE_BYTES_MAX = 4_096;
 
@@ -42,7 +43,7 @@ export async function flood(
       counts.made += 1;
       const outcome = await callOnce(agent, target, over);
       count(counts, outcome);
-      if (outcome.kind === "other") await pause(LATER_MS);
+      if (outcome.kind === "other") await pause(outcome.waitMs);
     }
   };
   try {
@@ -52,7 +53,7 @@ export async function flood(
   }
 }
 
-type Outcome = { kind: "answered" } | { kind: "refused" } | { kind: "other"; what: string };
+type Outcome = { kind: "answered" } | { kind: "refused" } | { kind: "other"; what: string; waitMs: number };
 
 function count(counts: FloodCounts, outcome: Outcome): void {
   switch (outcome.kind) {
@@ -79,8 +80,8 @@ async function callOnce(agent: Agent, { port, host }: FloodTarget, signal: Abort
     return outcomeOf(answer.statusCode, await readWhole(answer));
   } catch (thrown) {
     if (!signal.aborted && errnoOf(thrown) === undefined) throw thrown;
-    // Hung up on, timed out, or refused by a gateway that is stopping: nobody got an answer, and that is all that counts.
-    return { kind: "other", what: "no answer" };
+    // Cut off at the end, or hung up on, or refused by a gateway that is stopping: nobody got an answer.
+    return { kind: "other", what: signal.aborted ? "no answer in time" : "no answer", waitMs: NOBODY_MS };
   }
 }
 
@@ -102,7 +103,7 @@ function outcomeOf(status: number, body: Buffer): Outcome {
   const code = platformCode(body);
   if (code === undefined || !uncharged.has(code)) return { kind: "answered" };
   if (code === "spend_cap_reached") return { kind: "refused" };
-  return { kind: "other", what: `${status} ${code}` };
+  return { kind: "other", what: `${status} ${code}`, waitMs: LATER_MS };
 }
 
 function platformCode(body: Buffer): string | undefined {

@@ -68,13 +68,16 @@ test("what is held as egress is given back where it is missing as CPU time, and 
   expect((await budgetState(db, id)).leased).toEqual(none);
 });
 
-test("what a call has reserved already is never given back for another", async () => {
+test("what a call has reserved already is never given back for another; one waits for it in vain, and those that come next are told at once", async () => {
   const book = await openBook();
   const id = await organizationWith(100n);
   await book.ensure(id, { requests: 1, cpuNs: 0, egressBytes: 70e6 });
   expect(book.account(id).reserve({ requests: 1, cpuNs: 0, egressBytes: 70e6 })).toBe(true);
   const refused = await book.ensure(id, { requests: 1, cpuNs: 80e9, egressBytes: 0 });
   expect(refused).toMatchObject({ kind: "refused", isReserved: true });
+  const askedAt = performance.now();
+  expect(await book.ensure(id, { requests: 1, cpuNs: 80e9, egressBytes: 0 })).toEqual(refused);
+  expect(performance.now() - askedAt).toBeLessThan(500);
   const { leased } = await budgetState(database.db, id);
   expect(leased.egressBytes).toBeGreaterThanOrEqual(70_000_000n);
   await book.close();

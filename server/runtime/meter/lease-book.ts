@@ -19,7 +19,7 @@ const IDLE_MS = 5_000;
 /** What other calls have reserved comes back when they end: so long a call waits for that. */
 const RESERVED_MS_MAX = 3_000;
 const ASK_AGAIN_MS = 50;
-/** A flood of calls past the cap asks Postgres no more often than this. */
+/** A flood of calls past the cap asks Postgres, or waits for what is reserved, no more often than this. */
 const REFUSED_MS = 1_000;
 
 /** `isReserved`: something is left, but others hold it, and it may come back at any moment. */
@@ -71,7 +71,8 @@ export class LeaseBook {
       const taken = await this.#takeOnce(organizationId, entry, least);
       // Others may have been quicker, or asked for less.
       if (taken.kind === "granted") continue;
-      if (taken.kind === "unavailable" || !taken.isReserved || Date.now() > deadline) return taken;
+      if (taken.kind === "unavailable" || !taken.isReserved) return taken;
+      if (Date.now() > deadline) return refuse(entry, taken);
       // What is missing may lie here: as egress, where CPU is asked for.
       if (!(await this.#giveBack(organizationId, entry, least))) await wait(ASK_AGAIN_MS);
     }
@@ -135,8 +136,7 @@ export class LeaseBook {
       }
       const isReserved = answer.because === "leased_elsewhere";
       const outcome = { kind: "refused", reason: answer.reason, isReserved } as const;
-      if (!isReserved) entry.refused = { untilMs: Date.now() + REFUSED_MS, outcome };
-      return outcome;
+      return isReserved ? outcome : refuse(entry, outcome);
     } catch (error) {
       this.#log.warn({ err: error, organizationId }, "a lease could not be taken: Postgres is away");
       return { kind: "unavailable" };
@@ -181,6 +181,11 @@ export class LeaseBook {
 }
 
 const meters = ["requests", "cpuNs", "egressBytes"] as const;
+
+function refuse(entry: Entry, outcome: LeaseOutcome): LeaseOutcome {
+  entry.refused = { untilMs: Date.now() + REFUSED_MS, outcome };
+  return outcome;
+}
 
 function mayAsk({ taking, refused, isScarce, takenAtMs }: Entry, nowMs: number): boolean {
   if (taking || (refused && refused.untilMs > nowMs)) return false;
