@@ -28,7 +28,7 @@ test("the doctor fills a sandbox's memory where groups bound it, and where the o
   if (delegation.kind === "made") {
     const { code, said } = await doctor(delegation.parent);
     await delegation.remove();
-    expect(said).toMatch(/^holds +control group: memory +.*ended by the kernel at 288 MB \(exit 137\)/m);
+    expect(said).toMatch(/^holds +control group: memory +.*ended by the kernel at 192 MB \(exit 137\)/m);
     expect(said).toMatch(/^holds +control group: cpu +one group an organization/m);
     expect(code).toBe(0);
   }

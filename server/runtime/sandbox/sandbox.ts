@@ -7,10 +7,11 @@ export type Exit = { code: number | null; signal: NodeJS.Signals | null; isOutOf
 
 const MB = 1024 * 1024;
 /**
- * workerd's own private memory beside the function's. A function that only answers "hello" came to 160 to 290 MB under
- * full load: native memory of requests that waits for a major collection. With 48 MB such functions were ended.
+ * workerd's own private memory beside the function's heap. Functions that keep nothing came to 53 to 100 MB in all under
+ * full load, with a limit of 32 to 128 MB, and to 184 MB with one of 1,024, now that V8 collects in time (guest.ts); the
+ * heap may be full on top of that. Before it did, 256 MB here were too few for some of them.
  */
-const RUNTIME_MB = 256;
+const RUNTIME_MB = 160;
 
 /** What a sandbox may hold, its runtime included, when the function may hold `memoryMbMax`. */
 export function memoryBytesBound({ memoryMbMax }: Pick<FunctionLimits, "memoryMbMax">): number {
