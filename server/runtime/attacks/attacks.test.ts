@@ -24,7 +24,7 @@ import { enterOwnNetwork, hostileNameServer, nameServerAddresses } from "./own-n
 const isOwnNetwork = enterOwnNetwork([...new Set([...elsewhereAddresses, ...nameServerAddresses()])]);
 
 /** Tight, so that what runs into a limit does so soon. */
-const limits = { cpuMsMax: 300, wallMsMax: 2_000, memoryMbMax: 64, instancesMax: 2, subRequestsMax: 1_000 };
+const limits = { cpuMsMax: 300, wallMsMax: 4_000, memoryMbMax: 64, instancesMax: 2, subRequestsMax: 1_000 };
 const NEIGHBOUR = "neighbour--victim.localhost";
 const NEIGHBOUR_EVERY_MS = 25;
 const PLATFORM_MB_MAX = 700;

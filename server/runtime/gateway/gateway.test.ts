@@ -49,7 +49,7 @@ let hello: DeployedFunction;
 
 beforeAll(async () => {
   runtime = await testRuntime();
-  hello = await runtime.deploy("hello", bundle, { wallMsMax: 2_000, cpuMsMax: 300, requestBodyBytesMax: 2_000_000 });
+  hello = await runtime.deploy("hello", bundle, { wallMsMax: 4_000, cpuMsMax: 300, requestBodyBytesMax: 2_000_000 });
 });
 
 afterAll(async () => {
