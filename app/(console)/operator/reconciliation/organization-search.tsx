@@ -7,10 +7,19 @@ export function OrganizationSearch({ slug }: { slug: string }) {
   return (
     <Card className="p-4">
       <form className="flex flex-wrap items-end gap-3">
-        <label className="grid min-w-0 grow gap-1 text-[13px] font-medium">
-          Organization's address
-          <Input name="organization" defaultValue={slug} placeholder="acme" required autoComplete="off" />
-        </label>
+        <div className="grid min-w-0 grow gap-1">
+          <label htmlFor="organization" className="text-[13px] font-medium">
+            Organization's address
+          </label>
+          <Input
+            id="organization"
+            name="organization"
+            defaultValue={slug}
+            placeholder="acme"
+            required
+            autoComplete="off"
+          />
+        </div>
         <Button type="submit">Compare</Button>
       </form>
     </Card>
