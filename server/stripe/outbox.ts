@@ -69,7 +69,7 @@ export async function feedMonth(
     const wanted = subscriptions.flatMap((one) =>
       valuesOf(one, { meter, seals, month: { from: monthAt, to: monthEnd }, isWhole: whole, book }),
     );
-    queued += await queue(db, { organizationId, meter, wanted });
+    queued += await queue(tools, { organizationId, meter, wanted });
   }
   return queued;
 }
@@ -111,13 +111,17 @@ const columns = { requests: "requests", cpu: "cpuNs", egress: "egressBytes" } as
 type Wanted = { organizationId: string; meter: BilledMeter; wanted: readonly HourValue[] };
 
 /** One statement a meter and month. A total that was never sent gives way to a newer one; one that may be on its way does not. */
-async function queue(db: Db, { organizationId, meter, wanted }: Wanted): Promise<number> {
+async function queue(
+  tools: Pick<StripeTools, "db" | "clock">,
+  { organizationId, meter, wanted }: Wanted,
+): Promise<number> {
   if (wanted.length === 0) return 0;
+  const now = nowOf(tools);
   const hours = wanted.map(({ hourAt }) => hourAt);
-  return db.$transaction(async (tx) => {
+  return tools.db.$transaction(async (tx) => {
     const queued = await tx.$executeRaw`
-      INSERT INTO stripe_outbox (organization_id, meter, hour_at, revision, value)
-      SELECT ${organizationId}, ${meter}, wanted.hour_at, coalesce(last.revision, 0) + 1, wanted.value
+      INSERT INTO stripe_outbox (organization_id, meter, hour_at, revision, value, created_at, next_at)
+      SELECT ${organizationId}, ${meter}, wanted.hour_at, coalesce(last.revision, 0) + 1, wanted.value, ${now}, ${now}
       FROM unnest(${hours}::timestamptz[], ${wanted.map(({ value }) => value)}::bigint[]) AS wanted(hour_at, value)
       LEFT JOIN LATERAL (
         SELECT revision, value FROM stripe_outbox
@@ -129,7 +133,7 @@ async function queue(db: Db, { organizationId, meter, wanted }: Wanted): Promise
       ON CONFLICT (organization_id, meter, hour_at, revision) DO NOTHING`;
     if (queued > 0)
       await tx.$executeRaw`
-        UPDATE stripe_outbox AS old SET state = 'superseded', settled_at = now()
+        UPDATE stripe_outbox AS old SET state = 'superseded', settled_at = ${now}
         WHERE organization_id = ${organizationId} AND meter = ${meter} AND state = 'queued' AND attempts = 0
           AND EXISTS (SELECT FROM stripe_outbox AS newer WHERE newer.organization_id = old.organization_id AND newer.meter = old.meter
                       AND newer.hour_at = old.hour_at AND newer.revision > old.revision)`;
@@ -139,12 +143,13 @@ async function queue(db: Db, { organizationId, meter, wanted }: Wanted): Promise
 
 /** Sends an hour's newest total once more, under a new revision: for an hour that Stripe has otherwise. */
 export async function queueAgain(
-  db: Db,
+  tools: Pick<StripeTools, "db" | "clock">,
   of: { organizationId: string; meter: BilledMeter; hourAt: Date; value: bigint },
 ): Promise<void> {
-  await db.$executeRaw`
-    INSERT INTO stripe_outbox (organization_id, meter, hour_at, revision, value)
-    SELECT ${of.organizationId}, ${of.meter}, ${of.hourAt}, coalesce(max(revision), 0) + 1, ${of.value}
+  const now = nowOf(tools);
+  await tools.db.$executeRaw`
+    INSERT INTO stripe_outbox (organization_id, meter, hour_at, revision, value, created_at, next_at)
+    SELECT ${of.organizationId}, ${of.meter}, ${of.hourAt}, coalesce(max(revision), 0) + 1, ${of.value}, ${now}, ${now}
     FROM stripe_outbox WHERE organization_id = ${of.organizationId} AND meter = ${of.meter} AND hour_at = ${of.hourAt}
     ON CONFLICT (organization_id, meter, hour_at, revision) DO NOTHING`;
 }

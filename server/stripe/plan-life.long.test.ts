@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { grantCredit } from "#server/billing/credits.ts";
+import type { Id } from "#server/std/id.ts";
 import { totalOf } from "./double/invoice-answer.ts";
 import {
   enterCard,
@@ -35,11 +36,7 @@ const steps: fc.Arbitrary<Steps> = fc.array(fc.record({ step, days: fc.integer({
   maxLength: 12,
 });
 
-async function take(
-  billing: TestBilling,
-  organizationId: Parameters<typeof sealHour>[1]["organizationId"] & `org_${string}`,
-  one: Step,
-): Promise<void> {
+async function take(billing: TestBilling, organizationId: Id<"organization">, one: Step): Promise<void> {
   const nowMs = billing.clock.nowMs();
   const hourBefore = (ms: number) => new Date(ms - (ms % 3_600_000) - 2 * 3_600_000).toISOString();
   switch (one.kind) {

@@ -34,7 +34,7 @@ export async function reconcile(tools: StripeTools): Promise<Mismatch[]> {
   for (const customer of customers) {
     for (const found of await compareHours(tools, { ...customer, from, to })) {
       mismatches.push(found);
-      await queueAgain(tools.db, { ...found, value: found.ledger });
+      await queueAgain(tools, { ...found, value: found.ledger });
     }
   }
   return mismatches;

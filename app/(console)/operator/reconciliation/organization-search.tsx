@@ -7,8 +7,10 @@ export function OrganizationSearch({ slug }: { slug: string }) {
   return (
     <Card className="p-4">
       <form className="flex flex-wrap items-end gap-3">
-        <div className="grid min-w-0 grow gap-1 text-[13px] font-medium">
-          <label htmlFor="organization">Organization's address</label>
+        <div className="grid min-w-0 grow gap-1">
+          <label htmlFor="organization" className="text-[13px] font-medium">
+            Organization's address
+          </label>
           <Input
             id="organization"
             name="organization"
