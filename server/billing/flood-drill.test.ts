@@ -236,6 +236,29 @@ test("a drill tells how far it is, and keeps its report in the audit log", { tim
   ]);
 });
 
+test("a drill that breaks off says so, and leaves nothing either", { timeout }, async () => {
+  const broken = await tenant("broken", hello);
+  let times = 0;
+  const changed = async () => {
+    times += 1;
+    if (times > 1) throw new Error("out of order");
+  };
+  const drill = await startDrill(
+    { ...tools(), readiness: { changed } },
+    {
+      organizationId: broken.organizationId,
+      userId: newId("user"),
+      functionName: "hello",
+      terms: { capCents: 5n, calls: 40 },
+    },
+  );
+  await drill.ended;
+  expect(await latestDrill(tools(), broken.organizationId)).toMatchObject({
+    stage: { kind: "failed", message: expect.stringContaining("broke off") },
+  });
+  expect(await strangersSwept()).toEqual(nobody);
+});
+
 test(
   "a runtime that is killed in the midst of a flood spends nothing past the cap either, and forgets no answer",
   { timeout },

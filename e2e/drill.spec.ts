@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { expect, test, type Page } from "@playwright/test";
+
+/** A person who tries a cap before it is needed; nothing on the way is stubbed. */
+const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
+
+test.describe.configure({ mode: "serial" });
+
+let page: Page;
+test.use({ actionTimeout: 15_000 });
+test.beforeAll(async ({ browser }) => {
+  page = await browser.newPage({ baseURL: consoleUrl, viewport: { width: 1360, height: 850 }, colorScheme: "light" });
+  await page.goto("/sign-up");
+  await page.getByLabel("Name", { exact: true }).fill("Katherine Johnson");
+  await page.getByLabel("Email").fill("katherine@example.com");
+  await page.getByLabel("Password").fill("correct horse battery staple");
+  await page.getByLabel("Organization").fill("Drilled");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await expect(page).toHaveURL(`${consoleUrl}/drilled`);
+  await page.goto("/drilled/functions");
+  await page.getByRole("button", { name: "New function" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill("hello");
+  await page.getByRole("radio", { name: /hello/i }).first().check();
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await expect(page).toHaveURL(`${consoleUrl}/drilled/functions/hello`);
+});
+test.afterAll(async () => {
+  await page.close();
+});
+
+const card = () => page.getByRole("region", { name: "Flood drill" });
+const row = (name: string) =>
+  card().getByRole("table", { name: "Flood drill report" }).getByRole("row", { name }).getByRole("cell");
+
+test("what can't be a cap or a number of calls is told at its field", async () => {
+  await page.goto("/drilled/billing");
+  const cap = card().getByLabel("Test cap");
+  await cap.fill("plenty");
+  await card().getByRole("button", { name: "Start drill" }).click();
+  await expect(cap).toHaveAccessibleDescription(/Write dollars and cents/);
+  await cap.fill("0.05");
+  const calls = card().getByLabel("Number of calls");
+  await calls.fill("5000");
+  await card().getByRole("button", { name: "Start drill" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Flood hello" }).click();
+  await expect(calls).toHaveAccessibleDescription(/2,000 calls at most/);
+});
+
+test("a person is told what a drill does before it does it, sees it go on, and reads that the cap held", async () => {
+  await card().getByLabel("Number of calls").fill("400");
+  await card().getByRole("button", { name: "Start drill" }).click();
+  const dialog = page.getByRole("dialog", { name: "Flood hello with 400 calls?" });
+  await expect(dialog).toContainText("The function really runs");
+  await dialog.getByRole("button", { name: "Flood hello" }).click();
+  await expect(card().getByRole("progressbar", { name: "Calls made" })).toBeVisible();
+  await expect(card().getByRole("status")).toContainText("The cap held: $0.00 of $0.05 past it.", { timeout: 60_000 });
+  await expect(row("Passed the cap by")).toHaveText("$0.00");
+  await expect(row("Price of a call")).toHaveText("$0.0005");
+  const answered = Number(await row("Answered").textContent());
+  expect(answered).toBeGreaterThan(80);
+  expect(answered).toBeLessThanOrEqual(100);
+});
+
+test("nothing of it is in the organization's usage, and the next drill waits for its minute", async () => {
+  await page.goto("/drilled/usage");
+  const requests = page.getByRole("table", { name: "Usage" }).getByRole("row", { name: /Requests/ });
+  await expect(requests.getByRole("cell").first()).toHaveText("0");
+  await page.goto("/drilled/billing");
+  await expect(card().getByRole("status")).toContainText("The cap held");
+  await card().getByRole("button", { name: "Start drill" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Flood hello" }).click();
+  await expect(card().getByRole("alert")).toContainText("There is one drill a minute");
+});
+
+test("the page can be read in light and dark, and at the width of a phone, without a sideways scroll", async ({
+  browser,
+}) => {
+  const storageState = await page.context().storageState();
+  for (const [colorScheme, width] of [
+    ["light", 1360],
+    ["dark", 1360],
+    ["light", 375],
+    ["dark", 375],
+  ] as const) {
+    const viewport = { width, height: 850 };
+    const context = await browser.newContext({ baseURL: consoleUrl, storageState, colorScheme, viewport });
+    const view = await context.newPage();
+    await view.goto("/drilled/billing");
+    await expect(view.getByRole("region", { name: "Flood drill" }).getByRole("status")).toBeVisible();
+    const overflow = await view.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    expect(overflow, `at ${width} px`).toBeLessThanOrEqual(0);
+    await view.screenshot({ path: join("test-results", "pages", `drill-${colorScheme}-${width}.png`), fullPage: true });
+    await context.close();
+  }
+});
