@@ -2,7 +2,7 @@ import type { Db } from "#server/db/client.ts";
 import { usageReport, type Usage } from "#server/metering/usage.ts";
 import { monthStart, nextMonthStart, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
-import { formatCents, formatExact } from "#server/std/money.ts";
+import { formatCents, formatRough } from "#server/std/money.ts";
 import { stoppedBecause } from "./stopped-because.ts";
 import { quantitiesOf, usedStretches } from "./month-usage.ts";
 import { shownQuantity } from "./plan-summary.ts";
@@ -13,7 +13,7 @@ export type MeterLine = {
   meter: Meter;
   used: bigint;
   included: bigint;
-  /** What the same usage is worth at list price, exactly. */
+  /** What the same usage is worth at list price. */
   worth: string;
   /** What is due for it; null to those who may not see what is owed. */
   cost: string | null;
@@ -46,7 +46,7 @@ export async function monthReport(
     stoppedBecause(tools.db, organizationId),
   ]);
   const { version } = currentStretch(stretches, now);
-  const worthOf = (usage: Usage) => formatExact(listPrice(quantitiesOf(usage), version));
+  const worthOf = (usage: Usage) => formatRough(listPrice(quantitiesOf(usage), version));
   const due = rateUsage(stretches);
   return {
     ...range,
@@ -69,7 +69,7 @@ export function meterLines(stretches: readonly UsedStretch[], now: Date): (Meter
       meter,
       used: shownQuantity(meter, used),
       included: shownQuantity(meter, version.plans[plan].meters[meter].included),
-      worth: formatExact(listPrice({ [meter]: used }, version)),
+      worth: formatRough(listPrice({ [meter]: used }, version)),
       cost: formatCents(totalCents(due.filter((line) => line.meter === meter))),
     };
   });

@@ -49,3 +49,13 @@ export function formatExact(amount: Picocents): string {
     .padEnd(2, "0");
   return `${amount < 0n ? "-" : ""}$${absolute / perDollar}.${fraction}`;
 }
+
+const SIGNIFICANT_DIGITS = 3;
+
+/** An amount as people compare it: to the cent, and below a cent to three digits that count: "$12.34", "$0.00340". */
+export function formatRough(amount: Picocents): string {
+  if (amount >= PICOCENTS_PER_CENT || amount <= 0n) return formatCents(roundToCents(amount));
+  const digits = String(amount).padStart(14, "0");
+  const first = digits.search(/[1-9]/);
+  return `$0.${digits.slice(0, first + SIGNIFICANT_DIGITS)}`;
+}

@@ -54,8 +54,8 @@ export function MonthSection({ organizationSlug, initial }: { organizationSlug: 
             <Row key={meter}>
               <RowHeader>{meters[meter].title}</RowHeader>
               <Cell className="text-muted tabular-nums">
-                {meters[meter].format(used)} <span className="max-sm:hidden">used</span>,{" "}
-                {meters[meter].format(included)} included
+                {meters[meter].format(used)}
+                <span className="max-sm:hidden"> used</span>, {meters[meter].format(included)} included
               </Cell>
               <Cell isNumber>{cost}</Cell>
             </Row>
