@@ -171,10 +171,12 @@ export class LeaseBook {
       });
       return true;
     } catch (error) {
-      // It is still ours by the database's word: kept, and given back another time.
-      this.#log.warn({ err: error, organizationId }, "a lease could not be given back: Postgres is away");
-      entry.account.add(back);
-      this.#active.add(organizationId);
+      // Perhaps only the answer was lost, and others hold it by now: using it again might pass the cap. Where it was not
+      // given back, it stays reserved until this life's journal is in the ledger.
+      this.#log.warn(
+        { err: error, organizationId },
+        "whether a lease was given back is not known: it is not used again",
+      );
       return false;
     }
   }

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errnoOf } from "#server/std/fault.ts";
 
 const MOUNT_DIR = "/sys/fs/cgroup";
@@ -21,33 +21,46 @@ export type Delegation =
   /** Something bounds this process's memory: nothing of a test's is taken out of its bound. */
   | { kind: "bounded"; bytes: number };
 
-/** Makes a group as an operator does for Sluice: in each hierarchy of version 1, or below the root of version 2. */
-export function delegateGroup(name: string): Delegation {
+/**
+ * Makes a group as an operator does for Sluice: in each hierarchy of version 1, or below the root of version 2. In version 1
+ * it lies below the group whose memory this process counts in, so that what a test starts goes on counting there.
+ */
+export function delegateGroup(label: string): Delegation {
   const ownGroups = readFileSync("/proc/self/cgroup", "utf8");
   const isVersion1 = /:memory:/.test(ownGroups);
+  const name = join(/:memory:(.*)$/m.exec(ownGroups)?.[1] ?? "/", label);
   const bytes = ownMemoryBound(ownGroups);
   if (bytes < NO_BOUND) return { kind: "bounded", bytes };
   const dirOf = (controller: string): string => join(MOUNT_DIR, isVersion1 ? controller : "", name);
   const dirs = [...new Set(CONTROLLERS.map(dirOf))];
+  /** The innermost first. */
+  const made: string[] = [];
   try {
     if (!isVersion1) writeFileSync(join(MOUNT_DIR, "cgroup.subtree_control"), "+memory +cpu +pids");
-    for (const dir of dirs) mkdirSync(dir);
+    for (const dir of dirs) makeWithParents(dir, made);
   } catch (error) {
-    for (const dir of dirs) if (existsSync(dir)) rmdirSync(dir);
+    for (const dir of made) rmdirSync(dir);
     return { kind: "refused", errno: errnoOf(error) ?? String(error) };
   }
   return {
     kind: "made",
-    parent: `/${name}`,
+    parent: name,
     dirOf,
     weighCpu(factor) {
       const [file, usual] = isVersion1 ? (["cpu.shares", 1024] as const) : (["cpu.weight", 100] as const);
       writeFileSync(join(dirOf("cpu"), file), String(factor * usual));
     },
     async remove() {
-      for (const dir of dirs) await removeTree(dir);
+      for (const dir of made) await removeTree(dir);
     },
   };
+}
+
+function makeWithParents(dir: string, made: string[]): void {
+  if (existsSync(dir)) return;
+  makeWithParents(dirname(dir), made);
+  mkdirSync(dir);
+  made.unshift(dir);
 }
 
 function ownMemoryBound(ownGroups: string): number {
