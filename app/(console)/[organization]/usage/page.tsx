@@ -3,7 +3,6 @@ import { caller, orNotFound } from "#app/_trpc/caller.ts";
 import { PageHeader } from "#app/_ui/page-header.tsx";
 import { formatDay } from "#app/_ui/quantity.ts";
 import { ComparisonSection } from "./comparison-section.tsx";
-import { FloodDrill } from "./flood-drill.tsx";
 import { ForecastSection } from "./forecast-section.tsx";
 import { UsageReport } from "./usage-report.tsx";
 
@@ -27,7 +26,6 @@ export default async function UsagePage({ params }: { params: Promise<{ organiza
         <UsageReport organizationSlug={organizationSlug} initial={month} />
         <ForecastSection forecast={forecast} />
         <ComparisonSection comparison={comparison} />
-        <FloodDrill />
       </div>
     </>
   );
