@@ -79,6 +79,6 @@ test("a sender killed at any request, before or after Stripe did it, and at any 
       }
       await totals(billing, organizationId, used);
     }),
-    { numRuns: 3 },
+    { numRuns: 2 },
   );
 }, 280_000);
