@@ -11,7 +11,7 @@ export function alertSentence({ share, capCents, spentCents }: Spoken): string {
   }
   return share >= 100
     ? `The spending cap of ${formatCents(capCents)} is reached.`
-    : `${formatCents(spentCents)} of the spending cap of ${formatCents(capCents)} is spent: ${share} % of it.`;
+    : `${share} % of the spending cap of ${formatCents(capCents)} is reached: ${formatCents(spentCents)} is spent.`;
 }
 
 /** What follows from it, and what one can do. */

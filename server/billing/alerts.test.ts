@@ -66,7 +66,7 @@ test("each share of the cap is told once, by mail to those who may read the bill
     ...to.map((to) => ({ to, subject: "Acme: 90 % of the spending cap is spent" })),
   ]);
   const { text } = await database.db.mailMessage.findFirstOrThrow({ where: { subject: { contains: "90" } } });
-  expect(text).toContain("$0.76 of the spending cap of $0.80 is spent: 90 % of it.");
+  expect(text).toContain("90 % of the spending cap of $0.80 is reached: $0.76 is spent.");
 });
 
 test("consoles that look at the same time tell it once", async () => {

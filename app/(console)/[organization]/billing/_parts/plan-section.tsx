@@ -79,7 +79,9 @@ function PlanButton({
           return;
         }
         setOpen(false);
-        toast.success(isStaying ? `${title} goes on` : `Changed to ${title}`);
+        toast.success(
+          isStaying ? `${title} goes on` : to === "pro" ? `Changed to ${title}` : `${title} from the next month on`,
+        );
         router.refresh();
       },
     }),

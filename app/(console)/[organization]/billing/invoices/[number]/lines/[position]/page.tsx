@@ -1,11 +1,12 @@
+import { ChevronRight } from "lucide-react";
 import type { Metadata } from "next";
 import Link from "next/link";
 import { caller, orNotFound } from "#app/_trpc/caller.ts";
 import { Breadcrumbs } from "#app/_ui/breadcrumbs.tsx";
 import { Section } from "#app/_ui/card.tsx";
-import { meters } from "#app/_ui/meters.ts";
+import { meters, type Meter } from "#app/_ui/meters.ts";
 import { PageHeader } from "#app/_ui/page-header.tsx";
-import { formatHour } from "#app/_ui/quantity.ts";
+import { formatDay } from "#app/_ui/quantity.ts";
 import { Cell, HeadCell, Row, RowHeader, Table, TableBody, TableHead } from "#app/_ui/table.tsx";
 
 type Props = { params: Promise<{ organization: string; number: string; position: string }> };
@@ -49,34 +50,62 @@ export default async function LinePage({ params }: Props) {
         }
         className="p-0"
       >
-        {hours.length === 0 ? null : (
-          <Table label="Hours">
-            <TableHead>
-              <Row>
-                <HeadCell>Hour (UTC)</HeadCell>
-                <HeadCell isNumber>{meters[meter].title}</HeadCell>
-                <HeadCell isNumber>At list price</HeadCell>
-              </Row>
-            </TableHead>
-            <TableBody>
-              {hours.map((hour) => (
-                <Row key={`${hour.hourAt.getTime()}.${hour.revision}`}>
-                  <RowHeader>
-                    <Link href={`${invoiceHref}/hours/${hourKey(hour.hourAt)}`} className="hover:text-accent">
-                      {formatHour(hour.hourAt)}
-                    </Link>
-                  </RowHeader>
-                  <Cell isNumber>{format(hour.quantity)}</Cell>
-                  <Cell isNumber className="text-muted">
-                    {hour.worth}
-                  </Cell>
-                </Row>
-              ))}
-            </TableBody>
-          </Table>
-        )}
+        {byDay(hours).map(([day, hoursOfDay], _, days) => (
+          <details key={day} open={days.length === 1} className="group border-b last:border-b-0">
+            <summary className="flex cursor-pointer items-center gap-2 px-4 py-2.5 text-[13px] hover:bg-sunken/60">
+              <ChevronRight
+                aria-hidden
+                className="size-4 shrink-0 text-muted transition-transform group-open:rotate-90"
+              />
+              <span className="font-medium">{formatDay(new Date(day))}</span>
+              <span className="text-muted">
+                {hoursOfDay.length} {hoursOfDay.length === 1 ? "hour" : "hours"}
+              </span>
+              <span className="ml-auto tabular-nums">
+                {format(hoursOfDay.reduce((sum, { quantity }) => sum + quantity, 0n))}
+              </span>
+            </summary>
+            <HourTable hours={hoursOfDay} meter={meter} invoiceHref={invoiceHref} />
+          </details>
+        ))}
       </Section>
     </>
+  );
+}
+
+type Hour = { hourAt: Date; revision: number; quantity: bigint; worth: string };
+
+/** A month has up to 744 hours: by UTC day, oldest first. */
+function byDay(hours: readonly Hour[]): [string, Hour[]][] {
+  return [...Map.groupBy(hours, ({ hourAt }) => hourAt.toISOString().slice(0, 10))];
+}
+
+function HourTable({ hours, meter, invoiceHref }: { hours: Hour[]; meter: Meter; invoiceHref: string }) {
+  return (
+    <Table label="Hours" className="border-t">
+      <TableHead>
+        <Row>
+          <HeadCell>Hour (UTC)</HeadCell>
+          <HeadCell isNumber>{meters[meter].title}</HeadCell>
+          <HeadCell isNumber>At list price</HeadCell>
+        </Row>
+      </TableHead>
+      <TableBody>
+        {hours.map((hour) => (
+          <Row key={`${hour.hourAt.getTime()}.${hour.revision}`}>
+            <RowHeader>
+              <Link href={`${invoiceHref}/hours/${hourKey(hour.hourAt)}`} className="hover:text-accent">
+                {hour.hourAt.toISOString().slice(11, 16)}
+              </Link>
+            </RowHeader>
+            <Cell isNumber>{meters[meter].format(hour.quantity)}</Cell>
+            <Cell isNumber className="text-muted">
+              {hour.worth}
+            </Cell>
+          </Row>
+        ))}
+      </TableBody>
+    </Table>
   );
 }
 
