@@ -30,7 +30,7 @@ async function useUntil(
     await billing.moveTo(new Date(Date.parse(hour) + 3_600_000 + 360_000).toISOString());
     await sealHour(billing, { organizationId, hour }, { requests: 2n * million });
     used.set(hour, 2n * million);
-    await liveUntil(billing, new Date(atMs).toISOString(), 48);
+    await liveUntil(billing, new Date(atMs).toISOString(), 24);
   }
   return used;
 }
@@ -52,7 +52,7 @@ test.each([
     billing.double.faults.isDown = false;
     const backlog = await billing.database.db.stripeOutbox.count({ where: { state: "queued" } });
     expect(backlog).toBeGreaterThan(0);
-    await liveUntil(billing, "2027-01-05T00:00:00Z", 72);
+    await liveUntil(billing, "2027-02-02T00:00:00Z", 24);
     expect(await billing.database.db.stripeOutbox.count({ where: { state: "queued" } })).toBe(0);
     // Hours that Stripe still took are there, each with its own total.
     for (const [hour, value] of [...before, ...during]) {
@@ -62,14 +62,14 @@ test.each([
       expect([hour, countedBy(billing, at)]).toEqual([hour, isTooOld ? 0n : value]);
     }
     const { our, their } = await sums(billing);
-    // The fee of January is charged ahead.
+    // The fee of February is charged ahead.
     expect(their).toBe(our + 500n);
     expect(await billing.database.db.stripeInvoice.count({ where: { heldBecause: { not: null } } })).toBe(0);
   },
   280_000,
 );
 
-test.each([-300_000, 300_000])(
+test.each([-300_000, 300_000, -90_000])(
   "with our clock %i ms ahead of Stripe's every hour is told and the month is closed",
   async (skewMs) => {
     await using billing = await testBilling({ at: "2026-11-26T10:30:00Z" });
@@ -78,7 +78,7 @@ test.each([-300_000, 300_000])(
     await useUntil(billing, organizationId, "2026-12-03T00:00:00Z");
     const { our } = await sums(billing);
     expect(our).toBeGreaterThan(0n);
-    await liveUntil(billing, "2027-01-02T00:00:00Z", 72);
+    await liveUntil(billing, "2027-01-02T00:00:00Z", 24);
     const { our: all, their } = await sums(billing);
     expect(their).toBe(all + 500n);
   },

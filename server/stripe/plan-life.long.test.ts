@@ -87,6 +87,6 @@ test("whatever an organization does over months, Stripe's invoices come to what 
       >`SELECT coalesce(sum(cents), 0)::bigint AS sum FROM posting`;
       expect(postings?.sum).toBe(0n);
     }),
-    { numRuns: 6 },
+    { numRuns: 12 },
   );
 }, 280_000);

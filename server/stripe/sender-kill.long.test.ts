@@ -79,6 +79,6 @@ test("a sender killed at any request, before or after Stripe did it, and at any 
       }
       await totals(billing, organizationId, used);
     }),
-    { numRuns: 2 },
+    { numRuns: 3 },
   );
 }, 280_000);

@@ -49,6 +49,8 @@ export default async function BillingPage({ params }: { params: Promise<{ organi
             canWrite={overview.canWrite}
           />
           <PaymentSection organizationSlug={organizationSlug} overview={overview} />
+        </div>
+        <div className="min-w-0 lg:col-span-5">
           <FloodDrill organizationSlug={organizationSlug} />
         </div>
       </div>

@@ -9,17 +9,15 @@ export async function FloodDrill({ organizationSlug }: { organizationSlug: strin
   if (!found) return null;
   const functions = await api.function.list({ organizationSlug });
   return (
-    <div className="min-w-0 lg:col-span-2">
-      <Section
-        title="Flood drill"
-        description="See a cap hold before you need it: a flood of calls against one of your functions, under a test cap."
-      >
-        <DrillCard
-          organizationSlug={organizationSlug}
-          functionNames={functions.flatMap(({ name, deployedAt }) => (deployedAt === null ? [] : [name]))}
-          initial={found.latest}
-        />
-      </Section>
-    </div>
+    <Section
+      title="Flood drill"
+      description="See a cap hold before you need it: a flood of calls against one of your functions, under a test cap."
+    >
+      <DrillCard
+        organizationSlug={organizationSlug}
+        functionNames={functions.flatMap(({ name, deployedAt }) => (deployedAt === null ? [] : [name]))}
+        initial={found.latest}
+      />
+    </Section>
   );
 }
