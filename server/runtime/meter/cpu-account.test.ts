@@ -115,11 +115,15 @@ test("attributed + start-up + idle is the clock's total, in whatever order calls
         else cpu.look();
       }
       for (const { place } of open) attributedNs += cpu.leave(place);
-      for (let id = 1; id <= lastId + 1; id += 1) attributedNs += cpu.endAfter(key(id)) ?? 0;
+      // Work may have been claimed under an id before its call came: then two bits of work have it.
+      for (let id = 1; id <= lastId + 1; id += 1) {
+        for (let ns = cpu.endAfter(key(id)); ns !== undefined; ns = cpu.endAfter(key(id))) attributedNs += ns;
+      }
       const totals = cpu.settle();
       expect(attributedNs + totals.startUpNs + totals.idleNs).toBe(totals.totalNs);
       expect([cpu.calls, cpu.shares]).toEqual([0, 0]);
     }),
+    { numRuns: 3_000 },
   );
 });
 
