@@ -26,7 +26,7 @@ test.beforeAll(async ({ browser }) => {
   page = await browser.newPage({ baseURL: consoleUrl, viewport: { width: 1360, height: 850 }, colorScheme: "light" });
   await page.goto("/sign-up");
   await page.getByLabel("Name", { exact: true }).fill("Grace Hopper");
-  await page.getByLabel("Email").fill("grace@example.com");
+  await page.getByLabel("Email").fill("grace.logs@example.com");
   await page.getByLabel("Password").fill("correct horse battery staple");
   await page.getByLabel("Organization").fill("Logbook");
   await page.getByRole("button", { name: "Create account" }).click();
