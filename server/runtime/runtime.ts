@@ -65,7 +65,7 @@ export async function startRuntime(
     events: {
       changed: (...ids) => fleet.swap(...ids),
       moved: (labels) => threads.forget(labels),
-      budgetChanged: (id) => leases.changed(id),
+      budgetChanged: (id) => void leases.changed(id),
     },
   });
   const threadsData = dataOfThreads(env, journals, threadCount);

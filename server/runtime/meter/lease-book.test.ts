@@ -54,6 +54,21 @@ test("a runtime that is idle gives back what it holds of a budget that runs out,
   await book.close();
 });
 
+test("what is held when a cap is lowered or a price raised is given back, and counts under the new budget from then on", async () => {
+  const { db } = database;
+  const book = await openBook();
+  const id = await organizationWith(1_000n);
+  expect(await book.ensure(id, { requests: 1, cpuNs: 0, egressBytes: 0 })).toEqual({ kind: "granted" });
+  const { budget, leased } = await budgetState(db, id);
+  if (!budget) throw new Error("it has a budget");
+  expect(leased.requests).toBeGreaterThan(5n);
+  await db.$transaction((tx) => setBudget(tx, id, { ...budget, mostCents: 5n }));
+  await book.changed(id);
+  expect((await budgetState(db, id)).leased).toEqual(none);
+  expect(await book.ensure(id, { requests: 6, cpuNs: 0, egressBytes: 0 })).toMatchObject({ kind: "refused" });
+  await book.close();
+});
+
 test("what is held as egress is given back where it is missing as CPU time, and nobody waits for others that hold nothing", async () => {
   const { db } = database;
   const book = await openBook();

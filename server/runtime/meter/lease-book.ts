@@ -78,10 +78,18 @@ export class LeaseBook {
     }
   }
 
-  /** Its budget was changed: what was refused may be granted now. */
-  changed(organizationId: string): void {
+  /**
+   * Its budget was changed: what was refused may be granted now, and what is held may be worth more than it was. So what is
+   * free is given back, also what a wish under way still brings, and asked for again under the new budget.
+   */
+  async changed(organizationId: string): Promise<void> {
     const entry = this.#entries.get(organizationId);
-    if (entry) entry.refused = undefined;
+    if (!entry) return;
+    entry.refused = undefined;
+    await this.#giveBack(organizationId, entry);
+    if (!entry.taking) return;
+    await entry.taking;
+    await this.#giveBack(organizationId, entry);
   }
 
   /** Gives back what is left. To be called when nothing more begins. */
