@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import PDFDocument from "pdfkit";
 import type { ShownInvoice, ShownLine } from "./invoice-view.ts";
 import { pricedPerWords, quantityWords } from "./quantity-words.ts";
@@ -46,11 +45,13 @@ export async function invoicePdf(paper: InvoicePaper): Promise<Buffer> {
   return whole;
 }
 
-/** Letters far beyond Latin: names of customers are not ours to choose. */
+/**
+ * Letters far beyond Latin: names of customers are not ours to choose. The path is made in steps that Next's bundler does not
+ * follow: it takes a font for a module, and answers `require.resolve` with a number of its own.
+ */
 function font(name: string): string {
-  // By the package's own file: a bundler that reads the whole path would take in every font there is.
-  const home = createRequire(import.meta.url).resolve("dejavu-fonts-ttf/package.json");
-  return join(dirname(home), "ttf", `${name}.ttf`);
+  const steps = ["..", "..", "node_modules", "dejavu-fonts-ttf", "ttf", `${name}.ttf`];
+  return fileURLToPath(new URL(steps.join("/"), import.meta.url));
 }
 
 function drawHead(document: Paper, { invoice, issuer, customer }: InvoicePaper): void {

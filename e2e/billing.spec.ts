@@ -1,0 +1,270 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test, type Page } from "@playwright/test";
+import { request } from "undici";
+import { testSmtp, type TestSmtp } from "#server/mail/test-smtp.ts";
+import { freePorts, startSluiceProcess, type SluiceProcess } from "./sluice-process.ts";
+
+/**
+ * A month of one organization, from choosing Pro to checking its invoice with the script. The clock of all its processes is
+ * moved by a file that moved-clock.mjs reads.
+ */
+test.describe.configure({ mode: "serial" });
+test.use({ actionTimeout: 20_000 });
+
+const HOUR_MS = 3_600_000;
+const password = "correct horse battery staple";
+/** Jobs of the console look every 2 to 30 s, and machines that test are slow. */
+const soon = { timeout: 90_000, intervals: [500] };
+
+let dir: string;
+let smtp: TestSmtp;
+let sluice: SluiceProcess;
+let page: Page;
+let offsetMs = 0;
+let invoiceNumber = "";
+
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(400_000);
+  dir = await mkdtemp(join(tmpdir(), "sluice-bill-"));
+  smtp = await testSmtp();
+  await moveClock(isLastDayOfMonth() ? 48 * HOUR_MS : 0);
+  sluice = await startSluiceProcess(join(dir, "data"), await freePorts(), {
+    CLOCK_OFFSET_FILE: join(dir, "clock"),
+    NODE_OPTIONS: `--import=${join(import.meta.dirname, "moved-clock.mjs")}`,
+    SMTP_URL: smtp.url,
+    INVOICE_ISSUER: "Example Ltd|1 Example Street",
+  });
+  page = await browser.newPage({ baseURL: `http://localhost:${sluice.port}`, acceptDownloads: true });
+});
+test.afterAll(async () => {
+  await page.close();
+  await sluice.stop();
+  await smtp[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test("somebody signs up, moves to Pro and sets a cap, and is told what it costs before it does", async () => {
+  await page.goto("/sign-up");
+  await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
+  await page.getByLabel("Email").fill("ada@example.com");
+  await page.getByLabel("Password").fill(password);
+  await page.getByLabel("Organization").fill("Acme");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await expect(page).toHaveURL(/\/acme$/);
+  await page.getByRole("navigation").getByRole("link", { name: "Billing", exact: true }).click();
+  for (const name of ["Plan", "This month", "Spending cap", "Payment method", "Invoices"])
+    await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Change to Pro" }).click();
+  await expect(page.getByRole("dialog")).toContainText("Its fee for the rest of this month is $");
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await expect(page.getByRole("button", { name: "Change to Free" })).toBeVisible();
+  await page.getByLabel("Monthly cap in dollars").fill("3");
+  await page.getByRole("button", { name: "Save cap" }).click();
+  await expect(page.getByRole("region", { name: "Spending cap" })).toContainText("$0.00 spent, $3.00 left");
+});
+
+test("what is called shows in the month at once, and costs nothing while it is included", async () => {
+  await page.goto("/acme/functions");
+  await page.getByRole("button", { name: "New function" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill("hello");
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await expect(page).toHaveURL(/\/acme\/functions\/hello$/);
+  for (let call = 0; call < 5; call += 1) expect(await callHello()).toBe(200);
+  await page.goto("/acme/billing");
+  const requests = page.getByRole("table", { name: "This month so far" }).getByRole("row", { name: /Requests/ });
+  await expect(requests).toContainText("5 used, 5,000,000 included");
+});
+
+test("the operator adds prices from the next hour on: a dollar a request, and none included", async () => {
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitem", { name: "Operator" }).click();
+  await page.getByRole("tab", { name: "Price book" }).click();
+  await page.getByRole("button", { name: "New version" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("From (UTC)").fill(nextHour().toISOString().slice(0, 16));
+  await dialog.getByLabel("Pro, requests").fill("0");
+  await dialog.getByLabel("Cents a million").fill("100000000");
+  await dialog.getByRole("button", { name: "Add version" }).click();
+  const version = page.getByRole("region", { name: "Version 2" });
+  await expect(version).toContainText("To come");
+  await moveClock(nextHour().getTime() - now() + 60_000);
+  await expect.poll(() => afterReload(() => version.textContent()), soon).toContain("In force");
+});
+
+test("at the cap calls are refused, and not one more is paid for; raised, it lets them through", async () => {
+  test.setTimeout(300_000);
+  await expect.poll(callHello, soon).toBe(402);
+  await page.goto("/acme/billing");
+  const cap = page.getByRole("region", { name: "Spending cap" });
+  await expect(cap).toContainText("$3.00 spent, $0.00 left", { timeout: 30_000 });
+  const bar = page.getByRole("alert").filter({ hasText: "The spending cap of $3.00 is reached." });
+  await expect.poll(() => afterReload(() => bar.count()), soon).toBe(1);
+  const mails = () => smtp.taken.map(({ raw }) => raw).join("\n");
+  await expect.poll(mails, soon).toContain("100 % of the spending cap is spent");
+  expect(smtp.taken[0]?.to).toEqual(["ada@example.com"]);
+  await page.getByLabel("Monthly cap in dollars").fill("20");
+  await page.getByRole("button", { name: "Save cap" }).click();
+  await expect.poll(callHello, soon).toBe(200);
+  await expect(cap).toContainText("$4.00 spent, $16.00 left", { timeout: 30_000 });
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(bar).toHaveCount(0);
+  await expect(page.getByRole("list", { name: "Alerts so far" })).toContainText(
+    "The spending cap of $3.00 is reached.",
+  );
+});
+
+test("when the month is over its invoice comes by itself, and its lines are the calls", async () => {
+  test.setTimeout(400_000);
+  const today = new Date(now());
+  await moveClock(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() + 1, 1, 0, 20) - now());
+  await signInAgain();
+  await page.goto("/acme/billing");
+  const link = page.getByRole("table", { name: "Invoices" }).getByRole("link", { name: /^SLU-\d{4}-\d{6}$/ });
+  await expect.poll(() => afterReload(() => link.count()), { timeout: 240_000, intervals: [2_000] }).toBe(1);
+  await link.click();
+  await expect(page).toHaveURL(/SLU-\d{4}-000001$/);
+  invoiceNumber = /SLU-\d{4}-\d{6}/.exec(page.url())?.[0] ?? "";
+  const lines = page.getByRole("table", { name: "Invoice lines" });
+  await expect(lines.getByRole("row", { name: /^Pro, \d+ of \d+ hours/ })).toBeVisible();
+  const requests = lines.getByRole("row", { name: /^Requests/ });
+  await expect(requests.nth(0)).toContainText(/5.*\$0\.00/);
+  await expect(requests.nth(1)).toContainText(/4.*\$4\.00/);
+});
+
+test("a line opens to its hours, and an hour to its requests", async () => {
+  const lines = page.getByRole("table", { name: "Invoice lines" });
+  await lines
+    .getByRole("row", { name: /^Requests/ })
+    .nth(1)
+    .getByRole("link")
+    .click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Requests");
+  await page.getByRole("table", { name: "Hours" }).getByRole("link").first().click();
+  const requests = page.getByRole("table", { name: "Requests of the hour" });
+  await expect(requests.getByRole("row").filter({ hasText: "GET /" })).toHaveCount(4);
+});
+
+test("PDF, CSV and export are what was used, and the script proves it with the total and the seal that the page names", async () => {
+  await page.goto(`/acme/billing/invoices/${invoiceNumber}`);
+  const pdf = await readFile(await download("PDF"));
+  expect(pdf.subarray(0, 5).toString()).toBe("%PDF-");
+  const csv = await readFile(await download("Usage as CSV"), "utf8");
+  const rows = csv.trim().split("\r\n").slice(1);
+  expect(rows.reduce((sum, row) => sum + Number(row.split(",")[2]), 0)).toBe(9);
+  const path = await download("Export");
+  const command = await page.getByRole("group", { name: "Verify the export" }).textContent();
+  const [, total = "", seal = ""] = /--total (\S+) \\\s+--seal (\S+)/.exec(command ?? "") ?? [];
+  expect(await verify(path, "--total", total, "--seal", seal)).toEqual({
+    code: 0,
+    said: expect.stringContaining(`Invoice ${invoiceNumber}: $${total}`),
+  });
+  const text = await readFile(path, "utf8");
+  const at = text.indexOf('"cpu_ns":"', text.indexOf('"entry":"fact"')) + 10;
+  await writeFile(path, `${text.slice(0, at)}${(Number(text[at]) + 1) % 10}${text.slice(at + 1)}`);
+  expect(await verify(path)).toEqual({ code: 1, said: expect.stringContaining("Refused.") });
+});
+
+test("the pages of the bill can be shown: light, dark, and at the width of a phone, without a sideways scroll", async ({
+  browser,
+}) => {
+  test.setTimeout(300_000);
+  const storageState = await page.context().storageState();
+  const baseURL = `http://localhost:${sluice.port}`;
+  for (const [colorScheme, width] of [
+    ["light", 1360],
+    ["dark", 1360],
+    ["light", 375],
+    ["dark", 375],
+  ] as const) {
+    const context = await browser.newContext({ baseURL, storageState, colorScheme, viewport: { width, height: 850 } });
+    const view = await context.newPage();
+    for (const [name, path] of [
+      ["bill", "/acme/billing"],
+      ["invoice", `/acme/billing/invoices/${invoiceNumber}`],
+      ["invoice-line", `/acme/billing/invoices/${invoiceNumber}/lines/3`],
+      ["outlook", "/acme/usage"],
+      ["operator", "/operator"],
+      ["operator-organization", "/operator/organizations/acme"],
+      ["operator-prices", "/operator/prices"],
+      ["operator-sealing", "/operator/sealing"],
+      ["operator-audit", "/operator/audit"],
+    ] as const) {
+      await view.goto(path);
+      await expect(view.getByRole("heading", { level: 1 })).toBeVisible();
+      const overflow = await view.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(overflow, `${path} at ${width} px`).toBeLessThanOrEqual(0);
+      const picture = join("test-results", "pages", `${name}-${colorScheme}-${width}.png`);
+      await view.screenshot({ path: picture, fullPage: true });
+    }
+    await context.close();
+  }
+});
+
+/** The journey lets an hour go by and means to stay in its month. */
+function isLastDayOfMonth(): boolean {
+  return new Date(Date.now() + 24 * HOUR_MS).getUTCDate() === 1;
+}
+
+function now(): number {
+  return Date.now() + offsetMs;
+}
+
+function nextHour(): Date {
+  return new Date(Math.floor(now() / HOUR_MS) * HOUR_MS + HOUR_MS);
+}
+
+/** All processes of this Sluice are that much later from now on. */
+async function moveClock(byMs: number): Promise<void> {
+  offsetMs += byMs;
+  await writeFile(join(dir, "clock"), String(offsetMs));
+}
+
+async function afterReload<Result>(look: () => Promise<Result>): Promise<Result> {
+  await page.reload();
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  return look();
+}
+
+/** The answer's status; a refusal has to say that it is the cap's. */
+async function callHello(): Promise<number> {
+  const { statusCode, body } = await request(`http://127.0.0.1:${sluice.gatewayPort}/`, {
+    headers: { host: "hello--acme.localhost" },
+  });
+  const text = await body.text();
+  if (statusCode === 402) expect(text).toContain("spend_cap_reached");
+  return statusCode;
+}
+
+/** A session lasts a month; a clock that was moved over one may have ended it. */
+async function signInAgain(): Promise<void> {
+  await page.goto("/acme");
+  if (!page.url().includes("/sign-in")) return;
+  await page.getByLabel("Email").fill("ada@example.com");
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page).toHaveURL(/\/acme/);
+}
+
+async function download(name: string): Promise<string> {
+  const link = page.getByRole("link", { name, exact: true });
+  const answer = await page.request.get((await link.getAttribute("href")) ?? "");
+  expect(answer.status(), `${name}: ${answer.ok() ? "" : await answer.text()}\n${sluice.said()}`).toBe(200);
+  const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  const path = join(dir, file.suggestedFilename());
+  await file.saveAs(path);
+  return path;
+}
+
+function verify(path: string, ...args: string[]): Promise<{ code: number; said: string }> {
+  const script = join(import.meta.dirname, "../server/billing/verify/verify-export.ts");
+  return promisify(execFile)(process.execPath, [script, path, ...args]).then(
+    ({ stdout }) => ({ code: 0, said: stdout }),
+    ({ code, stdout }: { code: number; stdout: string }) => ({ code, said: stdout }),
+  );
+}
