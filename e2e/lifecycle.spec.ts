@@ -14,6 +14,14 @@ const monthAnswer = z.object({
   }),
 });
 
+/** It takes its time, so that calls are under way at any moment, and a few callers stay below its requests a second. */
+const code = `export default {
+  async fetch() {
+    await scheduler.wait(20);
+    return new Response("hello from life");
+  },
+};`;
+
 /** Starting, stopping and being killed, as an operator meets them. */
 test.describe.configure({ mode: "serial" });
 
@@ -143,7 +151,7 @@ async function signUp(sluice: SluiceProcess): Promise<string> {
 
 async function deploy(sluice: SluiceProcess, cookie: string): Promise<void> {
   await mutate(sluice, "function.create", { organizationSlug: "life", name: "hello", template: "hello" }, cookie);
-  const files = [{ path: "src/index.ts", content: 'export default { fetch: () => new Response("hello from life") };' }];
+  const files = [{ path: "src/index.ts", content: code }];
   await mutate(sluice, "function.deploy", { organizationSlug: "life", name: "hello", files }, cookie);
 }
 

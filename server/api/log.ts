@@ -16,7 +16,8 @@ export const logRouter = router({
     .query(async ({ ctx, input }) => {
       const now = new Date(ctx.clock.nowMs());
       // Asked first, so that what is stored while the search runs is followed, and not missed.
-      const after = input.before === undefined ? await tailStart(ctx.db, { ...ctx.key, now }) : null;
+      const { filter, before } = input;
+      const after = before === undefined ? await tailStart(ctx.db, { ...ctx.key, filter, now }) : null;
       return { ...(await searchLogs(ctx.db, { ...ctx.key, ...input, now })), after };
     }),
 

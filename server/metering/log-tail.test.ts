@@ -14,7 +14,7 @@ afterAll(() => database[Symbol.asyncDispose]());
 
 /** A page that follows: each call of `next` goes on from the last. */
 async function follower(of: LoggedFunction, filter: LogFilter = {}) {
-  let after = await tailStart(database.db, { ...of, now: new Date() });
+  let after = await tailStart(database.db, { ...of, filter, now: new Date() });
   return async (openRequestIds: string[] = []): Promise<LogTail> => {
     const tail = await followLogs(database.db, { ...of, filter, after, openRequestIds, now: new Date() });
     after = tail.after;
@@ -82,6 +82,16 @@ test("a request shows when it has ended, once; one that ran for long is told of 
     [short.requestId, long.requestId].toSorted(),
   );
   expect((await next()).requests).toEqual([]);
+});
+
+test("a request that was stored before is not followed: a search has it, or it is older than its first page", async () => {
+  const of = await loggedFunction(database.db);
+  const [before, after] = [callOf(of), callOf(of)];
+  await store(database.db, { calls: [before] });
+  const next = await follower(of);
+  expect((await next()).requests).toEqual([]);
+  await store(database.db, { calls: [after] });
+  expect((await next()).requests.map(({ requestId }) => requestId)).toEqual([after.requestId]);
 });
 
 test("with a status, lines follow the requests that had it, also those that were stored after the request", async () => {

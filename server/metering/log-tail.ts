@@ -28,11 +28,21 @@ export type LogFollowing = query.LogOwner & {
 /** A place in what is stored: the last line seen of each runtime life, and which of the last requests were seen. */
 type Cursor = { heads: readonly query.Head[]; requests: ReadonlySet<string> };
 
-/** Where the log ends now: what is followed from here on misses no line that is stored afterwards. */
-export async function tailStart(db: Db, of: query.LogOwner & { now: Date }): Promise<string> {
-  const heads = await query.within(db, TAIL_MS_MAX, (tx) => query.lineHeads(tx, of, linesSince(of.now)));
-  if (!heads) throw query.tooMuch();
-  return cursorText({ heads, requests: new Set() });
+/**
+ * Where the log ends now: what is followed from here on misses nothing that is stored afterwards, and repeats none of the
+ * requests that a search finds or, as they are older than its first page, leaves out.
+ */
+export async function tailStart(
+  db: Db,
+  of: query.LogOwner & { filter: LogFollowing["filter"]; now: Date },
+): Promise<string> {
+  const own = await query.ownFilter(db, of);
+  const cursor = await query.within(db, TAIL_MS_MAX, async (tx) => ({
+    heads: await query.lineHeads(tx, of, linesSince(of.now)),
+    requests: new Set((await recentRequests(tx, own, of.now)).map(keyOf)),
+  }));
+  if (!cursor) throw query.tooMuch();
+  return cursorText(cursor);
 }
 
 /**

@@ -243,7 +243,7 @@ const requests: [name: string, request: string][] = [
   ],
   [
     "a chunk that looks like a request",
-    `POST /one HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n1c\r\nGET /evil HTTP/1.1\r\na: b\r\n\r\n0\r\n\r\n`,
+    `POST /one HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n1a\r\nGET /evil HTTP/1.1\r\na: b\r\n\r\n0\r\n\r\n`,
   ],
   [
     "a line break in the path, encoded",
