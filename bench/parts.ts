@@ -10,6 +10,7 @@ import { installedVersion } from "./contestants.ts";
 import { startPostgres } from "./database.ts";
 import { loopPart } from "./endless-loop.ts";
 import { fairnessPart } from "./fairness.ts";
+import { ledgerPart } from "./ledger.ts";
 import { manyPart } from "./many-functions.ts";
 import type { Findings, Part, Stage } from "./part.ts";
 import { profilePart } from "./profile.ts";
@@ -26,6 +27,7 @@ const parts = {
   many: manyPart,
   loop: loopPart,
   fairness: fairnessPart,
+  ledger: ledgerPart,
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
@@ -36,7 +38,7 @@ export function isPartName(name: string): name is PartName {
 }
 
 /** No part begins after this. */
-const BEGIN_MS_MAX = 12 * 60_000;
+const BEGIN_MS_MAX = 18 * 60_000;
 
 /** Takes the parts one after the other, each with a database and processes of its own. One that fails doesn't cost the others. */
 export async function runParts(

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
+import { newHello, signUp } from "./person.ts";
 
 /** A person who tries a cap before it is needed; nothing on the way is stubbed. */
 const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
@@ -10,19 +11,8 @@ let page: Page;
 test.use({ actionTimeout: 15_000 });
 test.beforeAll(async ({ browser }) => {
   page = await browser.newPage({ baseURL: consoleUrl, viewport: { width: 1360, height: 850 }, colorScheme: "light" });
-  await page.goto("/sign-up");
-  await page.getByLabel("Name", { exact: true }).fill("Katherine Johnson");
-  await page.getByLabel("Email").fill("katherine@example.com");
-  await page.getByLabel("Password").fill("correct horse battery staple");
-  await page.getByLabel("Organization").fill("Drilled");
-  await page.getByRole("button", { name: "Create account" }).click();
-  await expect(page).toHaveURL(`${consoleUrl}/drilled`);
-  await page.goto("/drilled/functions");
-  await page.getByRole("button", { name: "New function" }).first().click();
-  await page.getByLabel("Name", { exact: true }).fill("hello");
-  await page.getByRole("radio", { name: /hello/i }).first().check();
-  await page.getByRole("button", { name: "Create", exact: true }).click();
-  await expect(page).toHaveURL(`${consoleUrl}/drilled/functions/hello`);
+  await signUp(page, { name: "Katherine Johnson", email: "katherine@example.com", organization: "Drilled" });
+  await newHello(page, "drilled");
 });
 test.afterAll(async () => {
   await page.close();

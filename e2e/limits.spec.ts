@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
+import { newHello, signUp } from "./person.ts";
 
 /** A person who bounds what a function may use, and sees the bound hold; nothing on the way is stubbed. */
 const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
@@ -10,19 +11,8 @@ let page: Page;
 test.use({ actionTimeout: 15_000 });
 test.beforeAll(async ({ browser }) => {
   page = await browser.newPage({ baseURL: consoleUrl, viewport: { width: 1360, height: 850 }, colorScheme: "light" });
-  await page.goto("/sign-up");
-  await page.getByLabel("Name", { exact: true }).fill("Grace Hopper");
-  await page.getByLabel("Email").fill("grace@example.com");
-  await page.getByLabel("Password").fill("correct horse battery staple");
-  await page.getByLabel("Organization").fill("Bounded");
-  await page.getByRole("button", { name: "Create account" }).click();
-  await expect(page).toHaveURL(`${consoleUrl}/bounded`);
-  await page.goto("/bounded/functions");
-  await page.getByRole("button", { name: "New function" }).first().click();
-  await page.getByLabel("Name", { exact: true }).fill("loop");
-  await page.getByRole("radio", { name: /hello/i }).first().check();
-  await page.getByRole("button", { name: "Create", exact: true }).click();
-  await expect(page).toHaveURL(`${consoleUrl}/bounded/functions/loop`);
+  await signUp(page, { name: "Grace Hopper", email: "grace@example.com", organization: "Bounded" });
+  await newHello(page, "bounded", "loop");
 });
 test.afterAll(async () => {
   await page.close();

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { request } from "undici";
+import { signUp } from "./person.ts";
 
 /** A function's log, as a person looks for something in it. */
 const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
@@ -24,13 +25,7 @@ let page: Page;
 test.use({ actionTimeout: 15_000 });
 test.beforeAll(async ({ browser }) => {
   page = await browser.newPage({ baseURL: consoleUrl, viewport: { width: 1360, height: 850 }, colorScheme: "light" });
-  await page.goto("/sign-up");
-  await page.getByLabel("Name", { exact: true }).fill("Grace Hopper");
-  await page.getByLabel("Email").fill("grace.logs@example.com");
-  await page.getByLabel("Password").fill("correct horse battery staple");
-  await page.getByLabel("Organization").fill("Logbook");
-  await page.getByRole("button", { name: "Create account" }).click();
-  await expect(page).toHaveURL(`${consoleUrl}/logbook`);
+  await signUp(page, { name: "Grace Hopper", email: "grace.logs@example.com", organization: "Logbook" });
   const named = { organizationSlug: "logbook", name: "shop" };
   await mutate("function.create", { ...named, template: "hello" });
   await mutate("function.deploy", { ...named, files: [{ path: "src/index.ts", content: code }] });

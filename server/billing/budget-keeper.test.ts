@@ -8,7 +8,7 @@ import { noPayments } from "./no-payments.ts";
 import { firstVersion } from "./price-book.ts";
 import { addPriceVersion } from "./price-versions.ts";
 import { stoppedBecause } from "./stopped-because.ts";
-import { testClock, testOrganization } from "./test-organization.ts";
+import { testClock, testOrganization, useHour } from "./test-organization.ts";
 
 const createdAt = "2026-11-03T09:12:00Z";
 const november = "2026-11-24T10:30:00Z";
@@ -59,6 +59,32 @@ test("when a price version begins, all budgets are weighed by it", async () => {
   tools.clock.at = "2026-11-24T11:00:01Z";
   expect(await keepBudgets(tools)).toBe(1);
   expect(await budgetOf(database, organizationId)).toMatchObject({ weights: { requests: { price: "45" } } });
+});
+
+test("a minute before a price version begins the worse of two prices holds, and a minute after it what was late is at its own", async () => {
+  await using database = await testDatabase();
+  const tools = { db: database.db, clock: testClock(november) };
+  const organizationId = await testOrganization(database.db, { plan: "pro", createdAt });
+  await keepBudgets(tools);
+  const { free, pro } = firstVersion.plans;
+  const requests = { ...pro.meters.requests, price: parseCents("100"), per: pro.meters.requests.per, included: 0n };
+  const plans = { free, pro: { ...pro, meters: { ...pro.meters, requests } } };
+  await addPriceVersion(tools, { userId: "usr_ada", effectiveAt: new Date("2026-11-24T11:00:00Z"), plans });
+  tools.clock.at = "2026-11-24T10:58:59Z";
+  expect(await keepBudgets(tools)).toBe(0);
+  tools.clock.at = "2026-11-24T10:59:01Z";
+  expect(await keepBudgets(tools)).toBe(1);
+  const dearer = { requests: { price: "100", included: 0n } };
+  expect(await budgetOf(database, organizationId)).toMatchObject({ mostCents: 1_996n, weights: dearer });
+  tools.clock.at = "2026-11-24T11:00:01Z";
+  expect(await keepBudgets(tools)).toBe(1);
+  expect(await budgetOf(database, organizationId)).toMatchObject({ mostCents: 2_000n, weights: dearer });
+  await useHour(database.db, { organizationId, hourAt: "2026-11-24T10:00:00Z", requests: 7n });
+  expect(await keepBudgets(tools)).toBe(0);
+  tools.clock.at = "2026-11-24T11:01:01Z";
+  expect(await keepBudgets(tools)).toBe(1);
+  const late = { requests: { price: "100", included: 7n } };
+  expect(await budgetOf(database, organizationId)).toMatchObject({ mostCents: 2_000n, weights: late });
 });
 
 test("consoles that look at the same time leave one budget, and more organizations than one batch are all kept", async () => {

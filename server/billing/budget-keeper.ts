@@ -5,12 +5,13 @@ import { asId, type Id } from "#server/std/id.ts";
 import { readMark, setMark } from "./billing-mark.ts";
 import { refreshBudget } from "./budget.ts";
 import { loadPlanTerms, lockOrganization, planAt } from "./plan-terms.ts";
+import { AHEAD_MS } from "./price-versions.ts";
 
 const MARK = "budgets kept until";
 const BATCH = 200;
 
 /**
- * Renews the budgets of all whom time has changed since the last look: everybody's when a month or a price version began,
+ * Renews the budgets of all whom time has changed since the last look: everybody's when a month or a price version begins,
  * an organization's when a plan that was chosen earlier begins, and those of organizations that have none yet. What people
  * change renews theirs at once and needs no look. Any number of consoles may look at once, and a look that was cut off is
  * made again. Returns how many were renewed.
@@ -54,8 +55,15 @@ async function beginPlan(tx: Tx, of: { organizationId: Id<"organization">; now: 
   await tx.organization.updateMany({ where: { id: of.organizationId, plan: { not: plan } }, data: { plan } });
 }
 
+/**
+ * Versions whose time for a renewal came: ahead of their begin, at it, and as long afterwards, when what was used before it
+ * is in the ledger.
+ */
 function versionsBegun(db: Db, since: Date, now: Date): Promise<number> {
-  return db.priceVersion.count({ where: { effectiveAt: { gt: since, lte: now } } });
+  const begunBy = (laterMs: number) => ({
+    effectiveAt: { gt: new Date(since.getTime() + laterMs), lte: new Date(now.getTime() + laterMs) },
+  });
+  return db.priceVersion.count({ where: { OR: [AHEAD_MS, 0, -AHEAD_MS].map(begunBy) } });
 }
 
 async function allAfter(db: Db, after: string): Promise<string[]> {

@@ -54,6 +54,15 @@ function monthOf(
   }));
 }
 
+function plus(one: Quantities, other: Quantities): Quantities {
+  return {
+    requests: one.requests + other.requests,
+    cpu: one.cpu + other.cpu,
+    egress: one.egress + other.egress,
+    storage: one.storage + other.storage,
+  };
+}
+
 test("what metering lets through is what the invoice's lines will come to, whatever the plans and prices of the month so far", () => {
   const months = fc.array(part, { minLength: 1, maxLength: 5 });
   fc.assert(
@@ -78,6 +87,54 @@ test("what metering lets through is what the invoice's lines will come to, whate
     }),
     { numRuns: 500 },
   );
+});
+
+test("shortly before prices change, what is let through stays below the cap whenever it is used, before the change or after", () => {
+  const months = fc.array(part, { minLength: 2, maxLength: 5 });
+  const cap = fc.bigInt({ min: 0n, max: 20_000n });
+  fc.assert(
+    fc.property(
+      months,
+      fc.array(price, { minLength: 3, maxLength: 3 }),
+      usage,
+      usage,
+      cap,
+      (parts, prices, more, then, capCents) => {
+        const month = monthOf(parts, prices).map((each) => ({ ...each, plan: "pro" as const }));
+        const next = month.at(-1);
+        const current = month.at(-2);
+        if (!next || !current || next.version === current.version) return;
+        next.used = { requests: 0n, cpu: 0n, egress: 0n, storage: 0n };
+        const spent = totalCents(rateUsage(month));
+        const budget = budgetOf(month, { ...rule, capCents: spent + capCents }, new Date(next.from.getTime() - 30_000));
+        const total = { requests: 0n, cpuNs: 0n, egressBytes: 0n };
+        for (const { used } of [...month, { used: more }, { used: then }]) {
+          total.requests += used.requests;
+          total.cpuNs += used.cpu;
+          total.egressBytes += used.egress;
+        }
+        if (costCents(budget.weights, total) > budget.mostCents) return;
+        const later = [...month.slice(0, -2), { ...current, used: plus(current.used, more) }, { ...next, used: then }];
+        expect(totalCents(rateUsage(later))).toBeLessThanOrEqual(spent + capCents);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test("shortly before prices change, the halves of cents that two lines may round up are off the cap", () => {
+  const [now, then] = [version(1, { cents: "30", included: 0n }), version(2, { cents: "30", included: 0n })];
+  const none = { requests: 0n, cpu: 0n, egress: 0n, storage: 0n };
+  const stretch = { plan: "pro", isOwed: true } as const;
+  // 0.48 of a cent so far, which rounds to nothing; with 0.03 more it is a cent.
+  const used = { ...none, requests: 16_000n };
+  const month: UsedStretch[] = [
+    { ...stretch, from: days(1), to: days(2), version: now, used },
+    { ...stretch, from: days(2), to: days(3), version: then, used: none },
+  ];
+  const { weights, mostCents } = budgetOf(month, { ...rule, capCents: 4n }, new Date(days(2).getTime() - 30_000));
+  expect(costCents(weights, { requests: 17_000n, cpuNs: 0n, egressBytes: 0n })).toBe(0n);
+  expect(mostCents).toBe(0n);
 });
 
 test("on a plan that stops, the first unit past what is included costs more than the budget of nothing", () => {

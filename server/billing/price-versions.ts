@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { recordAudit } from "#server/accounts/audit.ts";
 import type { Db, Tx } from "#server/db/client.ts";
-import { HOUR_MS, hourStart, type Clock } from "#server/std/clock.ts";
+import { HOUR_MS, MINUTE_MS, type Clock } from "#server/std/clock.ts";
 import { Fault } from "#server/std/fault.ts";
 import type { Id } from "#server/std/id.ts";
 import { decimalCents, parseCents } from "#server/std/money.ts";
@@ -84,7 +84,15 @@ async function storedVersions(db: Db | Tx) {
 }
 
 /**
- * Adds a version. It begins on a whole hour that has not begun, and after every version that is there, so that no hour
+ * So long before a price version begins, budgets allow for it: leases that were taken before are given back by then, and no
+ * call that the new prices make too dear begins under the old ones. Far more than it takes to renew everybody's budget.
+ */
+export const AHEAD_MS = MINUTE_MS;
+/** Who adds a version leaves time for that. */
+const NOTICE_MS = 2 * AHEAD_MS;
+
+/**
+ * Adds a version. It begins on a whole hour that is two minutes away or more, and after every version that is there, so that no hour
  * which was or is being rated changes its price.
  */
 export async function addPriceVersion(
@@ -99,8 +107,8 @@ export async function addPriceVersion(
   return tools.db.$transaction(async (tx) => {
     await tx.$executeRaw`LOCK TABLE price_version IN SHARE ROW EXCLUSIVE MODE`;
     const newest = (await loadPriceBook(tx)).at(-1) ?? firstVersion;
-    if (effectiveAt <= hourStart(new Date(tools.clock.nowMs()))) {
-      throw new Fault("invalid", "That hour has begun. Choose one that is still to come.", { field });
+    if (effectiveAt.getTime() < tools.clock.nowMs() + NOTICE_MS) {
+      throw new Fault("invalid", "That hour has begun, or is about to. Choose a later one.", { field });
     }
     if (effectiveAt <= newest.effectiveAt) {
       const from = newest.effectiveAt.toISOString();
