@@ -12,7 +12,7 @@ export type Ports = { port: number; gatewayPort: number; internalPort: number };
 /** All of Sluice, as `npm start` starts it. */
 export type SluiceProcess = Ports & {
   child: ChildProcess;
-  /** What it said on standard error so far. */
+  /** What it said so far. */
   said(): string;
   /** Itself and everything below it, the deepest last. */
   pids(): number[];
@@ -44,7 +44,7 @@ export async function startSluiceProcess(
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
-  child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
   const timer = setTimeout(() => child.kill("SIGKILL"), START_MS_MAX);
   await new Promise<void>((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => line.startsWith("Sluice is ready:") && resolve());

@@ -12,7 +12,11 @@ export type FaultCode =
   | "too_large"
   | "unavailable";
 
+/** On every fault, whichever copy of this module made it. */
+const MARK = Symbol.for("sluice.fault");
+
 export class Fault extends Error {
+  readonly [MARK] = true;
   readonly code: FaultCode;
   /** The form field that the message belongs to, where there is one. */
   readonly field: string | undefined;
@@ -22,6 +26,11 @@ export class Fault extends Error {
     this.name = "Fault";
     this.code = code;
     this.field = options.field;
+  }
+
+  /** Next makes a copy of each module for each of its bundles, and a fault that one made is one in the others too. */
+  static override [Symbol.hasInstance](thrown: unknown): thrown is Fault {
+    return typeof thrown === "object" && thrown !== null && MARK in thrown;
   }
 }
 

@@ -1,6 +1,5 @@
 import Stripe from "stripe";
 import type { Plan, PriceBook, PriceVersion } from "#server/billing/price-book.ts";
-import { Fault } from "#server/std/fault.ts";
 import { decimalCents } from "#server/std/money.ts";
 import { billedMeters, meterUnits, unitPrice, unitsOf, type BilledMeter } from "./meter-unit.ts";
 
@@ -71,23 +70,16 @@ export function priceRequest(
   };
 }
 
-/** The prices of a version by part. Fault "unavailable" when Stripe does not have them yet. */
-export async function pricesOf(
+/** The prices of a version by part; null when Stripe does not have all of them yet. */
+export async function findPrices(
   stripe: Stripe,
   of: { plan: string; version: number },
-): Promise<Record<Part, Stripe.Price>> {
+): Promise<Record<Part, Stripe.Price> | null> {
   const keys = parts.map((part) => lookupKey({ ...of, part }));
   const { data } = await stripe.prices.list({ lookup_keys: keys, limit: 100 });
-  const find = (part: Part): Stripe.Price => {
-    const price = data.find((one) => one.lookup_key === lookupKey({ ...of, part }));
-    if (!price)
-      throw new Fault(
-        "unavailable",
-        `Stripe has no price ${lookupKey({ ...of, part })}. The operator makes it with \`npm run stripe:setup\`.`,
-      );
-    return price;
-  };
-  return { fee: find("fee"), requests: find("requests"), cpu: find("cpu"), egress: find("egress") };
+  const find = (part: Part) => data.find((one) => one.lookup_key === lookupKey({ ...of, part }));
+  const [fee, requests, cpu, egress] = [find("fee"), find("requests"), find("cpu"), find("egress")];
+  return fee && requests && cpu && egress ? { fee, requests, cpu, egress } : null;
 }
 
 /** The meaning of each price id that the book's versions have at Stripe, for reading invoice lines. */

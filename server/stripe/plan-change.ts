@@ -9,9 +9,10 @@ import type { PlanName } from "#server/db/generated/enums.ts";
 import { hourStart, nextMonthStart } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { currentCard, openCardSetup } from "./card-setup.ts";
-import { parts, pricesOf, type Part } from "./catalog.ts";
+import { parts, type Part } from "./catalog.ts";
 import { ensureCustomer, ORGANIZATION_MARK } from "./customer.ts";
 import { underLock } from "./lock.ts";
+import { pricesOf } from "./setup.ts";
 import { mirrorSubscription, runningSubscription } from "./subscription-mirror.ts";
 import { nowOf, toSeconds, type StripeTools } from "./tools.ts";
 
@@ -75,7 +76,7 @@ async function subscribe(tools: StripeTools, { organizationId, plan, version }: 
     await mirrorSubscription(tools, lost.id);
     return true;
   }
-  const prices = await pricesOf(stripe, { plan, version });
+  const prices = await pricesOf(stripe, await loadPriceBook(tools.db), { plan, version });
   try {
     const { id } = await stripe.subscriptions.create(
       {
@@ -129,7 +130,8 @@ async function keepFee(tools: StripeTools, subscriptionId: string): Promise<void
   const subscription = await tools.stripe.subscriptions.retrieve(subscriptionId);
   const { sluice_plan: plan = "pro", sluice_version: version = "1" } = subscription.metadata;
   if (!subscription.items.data.some((item) => partOf(item.price) === "fee")) {
-    const prices = await pricesOf(tools.stripe, { plan, version: Number(version) });
+    const book = await loadPriceBook(tools.db);
+    const prices = await pricesOf(tools.stripe, book, { plan, version: Number(version) });
     await updateItems(tools, subscriptionId, [{ price: prices.fee.id }]);
   }
   await tools.db.stripeSubscription.update({

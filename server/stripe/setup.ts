@@ -1,7 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type Stripe from "stripe";
 import type { PriceBook } from "#server/billing/price-book.ts";
-import { billedPlans, lookupKey, parts, priceRequest, productId, productNames, type Part } from "./catalog.ts";
+import {
+  billedPlans,
+  findPrices,
+  lookupKey,
+  parts,
+  priceRequest,
+  productId,
+  productNames,
+  type Part,
+} from "./catalog.ts";
 import { API_VERSION } from "./client.ts";
 import { webhookTypes } from "./events/webhook-types.ts";
 import { billedMeters, meterUnits, type BilledMeter } from "./meter-unit.ts";
@@ -40,6 +49,20 @@ export async function setUpPrices(stripe: Stripe, book: PriceBook): Promise<stri
   const meters = await ensureMeters(stripe, made);
   await ensureProducts(stripe, made);
   await ensurePrices(stripe, { book, meters, made });
+  return made;
+}
+
+/** The prices of a version by part, made where a version began so lately that no job has made them. */
+export async function pricesOf(
+  stripe: Stripe,
+  book: PriceBook,
+  of: { plan: string; version: number },
+): Promise<Record<Part, Stripe.Price>> {
+  const found = await findPrices(stripe, of);
+  if (found) return found;
+  await setUpPrices(stripe, book);
+  const made = await findPrices(stripe, of);
+  if (!made) throw new Error(`the price book has no prices of ${of.plan}, version ${of.version}`);
   return made;
 }
 

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { planTermsOf } from "#server/billing/plan-terms.ts";
+import { firstVersion } from "#server/billing/price-book.ts";
+import { addPriceVersion } from "#server/billing/price-versions.ts";
 import type { Id } from "#server/std/id.ts";
 import {
   emptyCard,
@@ -79,6 +81,17 @@ test("a card that declines changes no plan; another card does", async () => {
   expect(billing.double.world.subscriptions.size).toBe(0);
   if (change.kind === "payment_required") await enterCard(change.url, goodCard);
   expect(await billing.payments.changePlan(id, "pro", RETURN_URL)).toEqual({ kind: "applied" });
+});
+
+test("under prices that began just now, and that no job has made at Stripe yet, moving up works at once", async () => {
+  await using billing = await testBilling();
+  const id = await organization(billing);
+  const effectiveAt = new Date("2026-11-24T11:00:00Z");
+  await addPriceVersion(billing.tools, { userId: "usr_ada", effectiveAt, plans: firstVersion.plans });
+  await billing.moveTo("2026-11-24T11:01:00Z");
+  await enterCard((await billing.payments.cardSetup(id, RETURN_URL)).url);
+  expect(await billing.payments.changePlan(id, "pro", RETURN_URL)).toEqual({ kind: "applied" });
+  expect(await rowsOf(billing, id)).toMatchObject([{ status: "active", priceVersion: 2 }]);
 });
 
 test("moving up holds and is paid from the hour that runs, to the cent as our own fee line has it", async () => {

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type Stripe from "stripe";
-import { versionAt, type PriceVersion } from "#server/billing/price-book.ts";
+import { versionAt, type PriceBook, type PriceVersion } from "#server/billing/price-book.ts";
 import { loadPriceBook } from "#server/billing/price-versions.ts";
 import { monthStart } from "#server/std/clock.ts";
 import { messageOf } from "#server/std/fault.ts";
-import { meaningOf, parts, pricesOf } from "./catalog.ts";
-import { setUpPrices } from "./setup.ts";
+import { meaningOf, parts } from "./catalog.ts";
+import { pricesOf } from "./setup.ts";
 import { mirrorSubscription, subscriptionColumns, type SubscriptionRow } from "./subscription-mirror.ts";
 import { nowOf, toSeconds, type StripeTools } from "./tools.ts";
 
@@ -45,13 +45,12 @@ export async function turnPrices(tools: StripeTools, monthAt: Date): Promise<voi
     where: { endedAt: null, billedTo: null, billedFrom: { lt: monthAt }, priceVersion: { lt: version.version } },
     select: subscriptionColumns,
   });
-  if (behind.length > 0) await setUpPrices(tools.stripe, book);
-  for (const row of behind) await turnOne(tools, row, { version, monthAt });
+  for (const row of behind) await turnOne(tools, row, { book, version, monthAt });
 }
 
-type Turn = { version: PriceVersion; monthAt: Date };
+type Turn = { book: PriceBook; version: PriceVersion; monthAt: Date };
 
-async function turnOne(tools: StripeTools, row: SubscriptionRow, { version, monthAt }: Turn): Promise<void> {
+async function turnOne(tools: StripeTools, row: SubscriptionRow, { book, version, monthAt }: Turn): Promise<void> {
   const { subscriptionId, organizationId } = row;
   const told = await tools.db.stripeOutbox.findFirst({
     where: { organizationId, hourAt: { gte: monthAt }, OR: [{ state: "delivered" }, { attempts: { gt: 0 } }] },
@@ -63,7 +62,7 @@ async function turnOne(tools: StripeTools, row: SubscriptionRow, { version, mont
   if (!subscription.items.data.every((item) => item.current_period_start >= toSeconds(monthAt)))
     throw new Error(`Stripe has not begun ${monthAt.toISOString().slice(0, 7)} for ${subscriptionId} yet`);
   const plan = subscription.metadata["sluice_plan"] ?? "pro";
-  const prices = await pricesOf(tools.stripe, { plan, version: version.version });
+  const prices = await pricesOf(tools.stripe, book, { plan, version: version.version });
   const items = subscription.items.data.flatMap((item): Stripe.SubscriptionUpdateParams.Item[] => {
     const part = parts.find((one) => one === meaningOf(item.price)?.part);
     return part ? [{ id: item.id, price: prices[part].id }] : [];
