@@ -108,12 +108,15 @@ test("when the month is over its invoice comes, its lines are the calls, and Str
   await expect(lines.getByRole("row", { name: /^Requests/ }).filter({ hasText: "$10.00" })).toContainText("1,000");
   const { invoices, violations, mistakes } = await stripe.state();
   expect([...violations, ...mistakes]).toEqual([]);
-  const collected = invoices.filter(({ status }) => status === "paid");
-  const cents = collected.flatMap((invoice) => invoice.lines).reduce((sum, line) => sum + Number(line.cents), 0);
-  const total = `$${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, "0")}`;
-  await expect(lines).toContainText(total);
-  const fee = collected.find(({ reason }) => reason === "subscription_create");
-  expect(fee?.lines).toHaveLength(1);
+  expect(invoices.map(({ reason, status }) => `${reason} ${status}`)).toEqual([
+    "subscription_create paid",
+    "subscription_cycle paid",
+  ]);
+  // The fee is paid ahead: this month's when it began, and beside its usage the next month's.
+  const [first, ...rest] = invoices.flatMap((invoice) => invoice.lines);
+  const usage = rest.filter(({ description }) => !description.endsWith("Plan"));
+  const cents = [first, ...usage].reduce((sum, line) => sum + Number(line?.cents), 0);
+  await expect(lines).toContainText(`Total$${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, "0")}`);
   const mails = () => smtp.taken.map(({ raw }) => raw).join("\n");
   await expect.poll(mails, soon).toContain("SLU-");
 });

@@ -11,7 +11,7 @@ export type DeliveryWay = {
   copies?: number | undefined;
 };
 
-/** The header of a signed delivery. Its time is the real one: whoever checks it has a real clock. */
+/** The header of a signed delivery. Its time is the real one unless another is given. */
 export function signatureHeader(payload: string, secret: string, atSeconds = Math.floor(Date.now() / 1000)): string {
   const signature = createHmac("sha256", secret).update(`${atSeconds}.${payload}`).digest("hex");
   return `t=${atSeconds},v1=${signature}`;
@@ -46,14 +46,19 @@ export class Deliveries {
     const endpoints = [...this.#world.webhookEndpoints.values()].filter(
       (one) => one.isEnabled && hears(one, event.type),
     );
-    const answers = await Promise.all(endpoints.map((endpoint) => send(endpoint, event)));
+    // Who checks a signature has a real clock, or one that goes with the double's own.
+    const atSeconds = this.#world.ticks ? this.#world.now : undefined;
+    const answers = await Promise.all(endpoints.map((endpoint) => send(endpoint, { event, atSeconds })));
     event.pending = answers.filter((isTaken) => !isTaken).length;
     event.wasDelivered = event.pending === 0;
     return event.wasDelivered;
   }
 }
 
-async function send(endpoint: WebhookEndpoint, event: StripeEvent): Promise<boolean> {
+async function send(
+  endpoint: WebhookEndpoint,
+  { event, atSeconds }: { event: StripeEvent; atSeconds: number | undefined },
+): Promise<boolean> {
   const payload = JSON.stringify(eventAnswer(event), undefined, 2);
   try {
     const { ok } = await fetch(endpoint.url, {
@@ -61,7 +66,7 @@ async function send(endpoint: WebhookEndpoint, event: StripeEvent): Promise<bool
       redirect: "manual",
       headers: {
         "content-type": "application/json; charset=utf-8",
-        "stripe-signature": signatureHeader(payload, endpoint.secret),
+        "stripe-signature": signatureHeader(payload, endpoint.secret, atSeconds),
       },
       body: payload,
       signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -243,6 +243,11 @@ export class World {
     return Math.floor(this.#baseMs + ticked);
   }
 
+  /** Whether its time goes on by itself, as its callers' does. */
+  get ticks(): boolean {
+    return this.#tickingSinceMs !== undefined;
+  }
+
   moveTo(nowMs: number): void {
     this.#baseMs = nowMs;
     if (this.#tickingSinceMs !== undefined) this.#tickingSinceMs = performance.now();
