@@ -8,6 +8,8 @@ import { LeaseAccount, nothing, type Quantities } from "./lease-account.ts";
 
 /** What is wanted at a time: it should do for a second or more, and be no great part of a month. */
 const WANT: Quantities = { requests: 2_000, cpuNs: 60_000_000_000, egressBytes: 64_000_000 };
+/** And for the worst case of so many calls at once, which may be most of it: at a limit of 30 s of CPU two calls reserve a minute. */
+const CALLS_AT_ONCE = 32;
 /** Who asks again so soon wants twice as much the next time, up to so many times. */
 const SOON_MS = 1_000;
 const GROWTH_MAX = 32;
@@ -125,7 +127,7 @@ export class LeaseBook {
     entry.growth = nowMs - entry.takenAtMs < SOON_MS ? Math.min(GROWTH_MAX, entry.growth * 2) : 1;
     entry.takenAtMs = nowMs;
     try {
-      const want = usageOf(times(WANT, entry.growth));
+      const want = usageOf(larger(times(WANT, entry.growth), times(least, CALLS_AT_ONCE)));
       const answer = await takeLease(this.#db, {
         organizationId: asId("organization", organizationId),
         epoch: this.#epoch,
@@ -214,6 +216,11 @@ function isLow(free: Quantities, mark: Quantities): boolean {
 /** What has to be added so that the account holds `least`, debts included. */
 function missing({ free }: LeaseAccount, least: Quantities): Quantities {
   const of = (meter: (typeof meters)[number]): number => Math.max(0, least[meter] - free[meter]);
+  return { requests: of("requests"), cpuNs: of("cpuNs"), egressBytes: of("egressBytes") };
+}
+
+function larger(one: Quantities, other: Quantities): Quantities {
+  const of = (meter: (typeof meters)[number]): number => Math.max(one[meter], other[meter]);
   return { requests: of("requests"), cpuNs: of("cpuNs"), egressBytes: of("egressBytes") };
 }
 
