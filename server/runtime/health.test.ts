@@ -50,6 +50,20 @@ test("Postgres goes away and comes back: /readyz says so both times, functions a
   expect(after).toContain('sluice_requests_total{outcome="ok"} 6\n'); // each was counted once
 }, 120_000);
 
+test("what is answered before it becomes a call is counted by its code, whichever thread answered it", async () => {
+  await using runtime = await testRuntime({ GATEWAY_THREADS: "2" });
+  const { host } = await runtime.deploy("hello", hello, { requestsPerSecondMax: 1 });
+  for (let call = 0; call < 6; call += 1)
+    expect((await callFunction(runtime, "nobody--acme.localhost")).status).toBe(404);
+  const statuses: number[] = [];
+  for (let call = 0; call < 10; call += 1) statuses.push((await callFunction(runtime, host)).status);
+  const limited = statuses.filter((status) => status === 429).length;
+  expect(limited).toBeGreaterThan(0);
+  const metrics = await runtime.metrics();
+  expect(metrics).toContain('sluice_turned_away_total{code="function_not_found"} 6\n');
+  expect(metrics).toContain(`sluice_turned_away_total{code="rate_limited"} ${limited}\n`);
+}, 60_000);
+
 test("a runtime whose sandboxes can't start says so and why, by itself, and is ready again by itself", async () => {
   await using runtime = await testRuntime({ WARM_POOL_SIZE: "0" });
   const { host } = await runtime.deploy("hello", hello);

@@ -8,6 +8,7 @@ import { checkPortsAreFree } from "./free-ports.ts";
 import { GatewayThreads } from "./gateway/gateway-threads.ts";
 import { Routes } from "./gateway/routes.ts";
 import type { ThreadData } from "./gateway/thread-messages.ts";
+import { TurnedAway } from "./gateway/turned-away.ts";
 import { VersionCache } from "./gateway/version-cache.ts";
 import { Health } from "./health.ts";
 import { Fleet } from "./instances/fleet.ts";
@@ -68,8 +69,8 @@ export async function startRuntime(
       budgetChanged: (id) => void leases.changed(id),
     },
   });
-  const threadsData = dataOfThreads(env, journals, threadCount);
-  const health = new Health({ accounting, fleet, warmPool, starts, routes, totals, lags: lagsOf(threadsData) });
+  const { threadsData, ...seen } = dataOfThreads(env, journals, threadCount);
+  const health = new Health({ accounting, fleet, warmPool, starts, routes, totals, ...seen });
   const events = { ...accounting.threadEvents(), died };
   const threads = new GatewayThreads({ routes, versions, fleet, health, leases, log, events });
   const watch = watchLimits(fleet, log);
@@ -106,8 +107,10 @@ async function openStarts(env: RuntimeEnv, totals: EgressTotals, log: Log): Prom
   return new StartWatch(host, log);
 }
 
-function dataOfThreads(env: RuntimeEnv, journals: Journals, threads: number): ThreadData[] {
-  return Array.from({ length: threads }, (_, at) => ({
+/** What each thread is started with, and the memory in which all of them are seen from here. */
+function dataOfThreads(env: RuntimeEnv, journals: Journals, threads: number) {
+  const turnedAway = new TurnedAway(TurnedAway.newMemory());
+  const threadsData = Array.from({ length: threads }, (_, at): ThreadData => ({
     threads,
     port: env.GATEWAY_PORT,
     address: env.BIND_ADDRESS,
@@ -116,7 +119,9 @@ function dataOfThreads(env: RuntimeEnv, journals: Journals, threads: number): Th
     journal: journals.place(at + 1),
     tracing: tracingOf(env, threads),
     lag: lagMemory(),
+    turnedAway: turnedAway.memory,
   }));
+  return { threadsData, turnedAway, lags: lagsOf(threadsData) };
 }
 
 /** Where each thread, this one first, tells how late its event loop is. */

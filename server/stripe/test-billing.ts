@@ -157,20 +157,7 @@ export async function drain(billing: Pick<TestBilling, "tools">): Promise<void> 
 
 /** All that the console does by itself, once, and what Stripe sends it. What fails is tried again in the next round, as there. */
 export async function workRound(billing: TestBilling): Promise<void> {
-  const { tools } = billing;
-  const jobs = [
-    () => closeMonths({ ...tools, mail: null }),
-    () => drain(billing),
-    () => catchUp(tools),
-    () => applyAll(billing),
-    () => closeInvoices(tools),
-    () => catchUp(tools),
-    () => applyAll(billing),
-    () => endSubscriptions(tools),
-    () => settleLast(tools),
-    () => enforceStanding({ ...tools, mail: null }),
-  ];
-  for (const job of jobs) {
+  for (const job of jobsOf(billing.tools)) {
     try {
       await job();
     } catch (error) {
@@ -179,9 +166,25 @@ export async function workRound(billing: TestBilling): Promise<void> {
   }
 }
 
+/** In this order a month is over after a round or two. */
+export function jobsOf(tools: StripeTools): (() => Promise<unknown>)[] {
+  return [
+    () => closeMonths({ ...tools, mail: null }),
+    () => drain({ tools }),
+    () => catchUp(tools),
+    () => applyAll({ tools }),
+    () => closeInvoices(tools),
+    () => catchUp(tools),
+    () => applyAll({ tools }),
+    () => endSubscriptions(tools),
+    () => settleLast(tools),
+    () => enforceStanding({ ...tools, mail: null }),
+  ];
+}
+
 /** Applies what was recorded, whenever it would be due. */
-export async function applyAll({ database, tools }: Pick<TestBilling, "database" | "tools">): Promise<void> {
-  await database.db.webhookEvent.updateMany({ where: { appliedAt: null }, data: { nextAt: new Date(0) } });
+export async function applyAll({ tools }: Pick<TestBilling, "tools">): Promise<void> {
+  await tools.db.webhookEvent.updateMany({ where: { appliedAt: null }, data: { nextAt: new Date(0) } });
   while ((await applyEvents(tools)) > 0);
 }
 

@@ -1,7 +1,26 @@
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { CallTrace } from "./tracing.ts";
 
-/** What the platform answers itself, by the code that callers rely on. */
+/** The codes that callers rely on. */
+export const answerCodes = [
+  "bad_request",
+  "spend_cap_reached",
+  "function_not_found",
+  "method_not_allowed",
+  "body_too_large",
+  "rate_limited",
+  "too_many_concurrent",
+  "function_threw",
+  "cpu_limit",
+  "function_crashed",
+  "memory_limit",
+  "platform_failed",
+  "overloaded",
+  "time_limit",
+] as const;
+export type AnswerCode = (typeof answerCodes)[number];
+
+/** What the platform answers itself. */
 const statusOf = {
   bad_request: 400,
   spend_cap_reached: 402,
@@ -17,9 +36,8 @@ const statusOf = {
   platform_failed: 502,
   overloaded: 503,
   time_limit: 504,
-} as const;
+} as const satisfies Record<AnswerCode, number>;
 
-export type AnswerCode = keyof typeof statusOf;
 export type PlatformAnswer = { code: AnswerCode; message: string };
 
 export function answerStatus(code: AnswerCode): number {

@@ -17,6 +17,7 @@ import { Reservation, type LeaseSource } from "./reservation.ts";
 import type { KnownRoute } from "./route-cache.ts";
 import type { ServedVersion } from "./thread-messages.ts";
 import type { CallTrace, Tracing } from "./tracing.ts";
+import type { TurnedAway } from "./turned-away.ts";
 import { drainAfterAnswer } from "./unread-body.ts";
 import { forwardUpgrade, refuseUpgrade } from "./upgrade.ts";
 
@@ -29,6 +30,7 @@ export type GatewayParts = {
   journal: Journal;
   notices: LimitNotices;
   tracing: Tracing;
+  turnedAway: TurnedAway;
   functionsDomain: string;
   /** Once it is true, each answer is the last on its connection, so that callers go to a successor. */
   stopping: { isStopping: boolean };
@@ -75,18 +77,22 @@ async function serve(parts: GatewayParts, req: IncomingMessage, res: ServerRespo
   drainAfterAnswer(req, res);
   if (parts.stopping.isStopping) res.shouldKeepAlive = false;
   const refuse = (answer: PlatformAnswer, trace?: CallTrace): void => void sendAnswer(res, requestId, answer, trace);
+  const turnAway = (answer: PlatformAnswer): void => {
+    parts.turnedAway.add(answer.code);
+    refuse(answer);
+  };
   const resolving = resolve(parts, addressOf(req, parts.functionsDomain));
   const resolved = resolving instanceof Promise ? await resolving : resolving;
   if (resolved.kind === "own") return answerOwn(parts.desk, resolved.path, res);
-  if (resolved.kind === "refused") return refuse(resolved.answer);
+  if (resolved.kind === "refused") return turnAway(resolved.answer);
   const { version, leaseSource, path, isSharedOrigin } = resolved.target;
   if (Number(req.headers["content-length"] ?? 0) > version.limits.requestBodyBytesMax) {
-    return refuse({ code: "body_too_large", message: tooLargeMessage(version.limits.requestBodyBytesMax) });
+    return turnAway({ code: "body_too_large", message: tooLargeMessage(version.limits.requestBodyBytesMax) });
   }
   const reservation = new Reservation(leaseSource);
   const reserving = reservation.begin(version.limits);
   const reserved = reserving instanceof Promise ? await reserving : reserving;
-  if (reserved.kind !== "granted") return refuse(notLeased(parts, version, reserved));
+  if (reserved.kind !== "granted") return turnAway(notLeased(parts, version, reserved));
   const call = new Call({ requestId, version, reservation }, req, parts);
   const entering = parts.desk.enter(version, callKey(requestId));
   const entered = entering instanceof Promise ? await entering : entering;
@@ -104,13 +110,16 @@ async function serveUpgrade(
   { req, socket, head }: { req: IncomingMessage; socket: Duplex; head: Buffer },
 ): Promise<void> {
   const requestId = newId("request");
+  const turnAway = (answer: PlatformAnswer): void => {
+    parts.turnedAway.add(answer.code);
+    refuseUpgrade(socket, requestId, answer);
+  };
   const resolved = await resolve(parts, addressOf(req, parts.functionsDomain));
-  if (resolved.kind !== "target")
-    return refuseUpgrade(socket, requestId, resolved.kind === "refused" ? resolved.answer : notFound);
+  if (resolved.kind !== "target") return turnAway(resolved.kind === "refused" ? resolved.answer : notFound);
   const { version, leaseSource, path, isSharedOrigin } = resolved.target;
   const reservation = new Reservation(leaseSource);
   const reserved = await reservation.begin(version.limits);
-  if (reserved.kind !== "granted") return refuseUpgrade(socket, requestId, notLeased(parts, version, reserved));
+  if (reserved.kind !== "granted") return turnAway(notLeased(parts, version, reserved));
   const call = new Call({ requestId, version, reservation }, req, parts);
   const entered = await parts.desk.enter(version, callKey(requestId));
   if (typeof entered === "string") return refuseUpgrade(socket, requestId, refused(parts, call, entered));

@@ -21,6 +21,8 @@ export const threadData = z.object({
   tracing: z.object({ sampleRatio: z.number(), trustsCallers: z.boolean(), perSecondMax: z.number() }),
   /** Where it tells how late its event loop is (telemetry/event-loop-lag.ts). */
   lag: memory,
+  /** Where it counts what it turns away (turned-away.ts); all threads have the same. */
+  turnedAway: memory,
 });
 export type ThreadData = z.infer<typeof threadData>;
 

@@ -11,6 +11,7 @@ import { LimitNotices } from "./limit-notices.ts";
 import { steerToSuccessor } from "./succession.ts";
 import { threadData, type ThreadData } from "./thread-messages.ts";
 import { Tracing } from "./tracing.ts";
+import { TurnedAway } from "./turned-away.ts";
 
 /** At most one word of what was written in this time; the shipper gathers for longer than that itself. */
 const TELL_EVERY_MS = 20;
@@ -31,6 +32,7 @@ const server = createGateway({
   journal,
   notices: new LimitNotices(desk),
   tracing: new Tracing(data.tracing),
+  turnedAway: new TurnedAway(data.turnedAway),
   functionsDomain: data.functionsDomain,
   log,
 });

@@ -1,4 +1,5 @@
 import type { Accounting } from "#server/runtime/accounting.ts";
+import type { TurnedAway } from "#server/runtime/gateway/turned-away.ts";
 import type { Routes } from "#server/runtime/gateway/routes.ts";
 import type { Fleet } from "#server/runtime/instances/fleet.ts";
 import type { EgressTotals } from "#server/runtime/platform/egress-budget.ts";
@@ -17,6 +18,7 @@ export type MetricParts = {
   accounting: Pick<Accounting, "journals" | "shipping" | "logs">;
   /** What functions sent out and fetched. */
   totals: EgressTotals;
+  turnedAway: Pick<TurnedAway, "read">;
   /** Of each thread, by its name. */
   lags: ReadonlyMap<string, SharedArrayBuffer>;
 };
@@ -25,6 +27,11 @@ export type MetricParts = {
 export function runtimeMetrics(parts: MetricParts): string {
   return [
     ...callMetrics(parts.accounting.shipping.calls ?? noCalls()),
+    counter(
+      "sluice_turned_away_total",
+      "Requests that the gateway answered itself before they became calls, by the code of its answer",
+      parts.turnedAway.read().map(({ code, count }): Sample => ({ labels: { code }, value: count })),
+    ),
     ...instanceMetrics(parts),
     ...journalMetrics(parts),
     ...processMetrics(parts),
