@@ -62,10 +62,13 @@ const bytes = (text: string) => (socket: Socket) => void socket.write(text, "lat
 const TRIES_MAX = 10;
 
 /** Tries again where the process that was asked had just started, and was not taken over yet. */
-async function reaching<Got>(send: () => Promise<Got>): Promise<Got> {
+async function reaching<Got>(
+  send: () => Promise<Got>,
+  hasReached = () => instances.received().length > 0,
+): Promise<Got> {
   for (let tries = 1; ; tries += 1) {
     const got = await send();
-    if (instances.received().length > 0 || tries === TRIES_MAX) return got;
+    if (hasReached() || tries === TRIES_MAX) return got;
   }
 }
 
@@ -276,19 +279,26 @@ test.each(requests)(
   "a caller that sends %s gets one request through, written by the gateway",
   async (_name, request) => {
     instances.behave((_request, socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
-    await reaching(() => {
-      turn += 1;
-      const first = request.replaceAll("HOST", host).replace("/one", `/one-${turn}`);
-      return rawExchange(runtime.gatewayPort, first + get(`/two-${turn}`));
-    });
-    const lines = instances
-      .received()
-      .map((head) => head.trimEnd().split("\r\n"))
-      .filter(([first = ""]) => new RegExp(` /\\w+-${turn}[ ?%]`).test(first));
+    // What an earlier case sent along may arrive now.
+    const lines = () =>
+      instances
+        .received()
+        .map((head) => head.trimEnd().split("\r\n"))
+        .filter(([first = ""]) => new RegExp(` /\\w+-${turn}[ ?%]`).test(first));
+    await reaching(
+      () => {
+        turn += 1;
+        const first = request.replaceAll("HOST", host).replace("/one", `/one-${turn}`);
+        return rawExchange(runtime.gatewayPort, first + get(`/two-${turn}`));
+      },
+      () => lines().length > 0,
+    );
     // The second is what the caller sent after it; where Node hangs up or drops what was sent along, there is none.
-    const seen = lines.map(([first]) => /^\w+ \/(\w+)/.exec(first ?? "")?.[1] ?? "").toSorted();
+    const seen = lines()
+      .map(([first]) => /^\w+ \/(\w+)/.exec(first ?? "")?.[1] ?? "")
+      .toSorted();
     expect(seen).toEqual(seen.length === 1 ? ["one"] : ["one", "two"]);
-    for (const [first = "", ...headers] of lines) {
+    for (const [first = "", ...headers] of lines()) {
       expect(first).toMatch(/^(GET|POST|HEAD) \/[!-~]* HTTP\/1\.1$/);
       const named = (name: string) => headers.filter((line) => line.toLowerCase().startsWith(`${name}:`));
       for (const once of ["host", "x-request-id", "x-sluice-proto", "x-sluice-cf", "x-forwarded-for", "x-real-ip"])

@@ -1,30 +1,45 @@
 import { request } from "undici";
 import { expect, test } from "vitest";
-import { budgetState, costCents, setBudget, type Budget } from "#server/metering/budget.ts";
+import type { Db } from "#server/db/client.ts";
+import { budgetState, costCents } from "#server/metering/budget.ts";
+import { sealHours } from "#server/metering/seals.ts";
 import type { Usage } from "#server/metering/usage.ts";
-import { monthStart, nextMonthStart } from "#server/std/clock.ts";
+import { eventually, testRuntime, type TestRuntime } from "#server/runtime/test-runtime.ts";
+import { HOUR_MS, hourStart, nextMonthStart } from "#server/std/clock.ts";
 import { asId } from "#server/std/id.ts";
-import { eventually, testRuntime, type TestRuntime } from "./test-runtime.ts";
+import { parseCents } from "#server/std/money.ts";
+import { closeMonths } from "./month-close.ts";
+import { firstVersion } from "./price-book.ts";
+import { addPriceVersion } from "./price-versions.ts";
+import { setCap } from "./spending-rule.ts";
+import { testClock } from "./test-organization.ts";
 
 const NODES = 3;
 const CALLERS = 200;
 const KILLS = 6;
 const THREADS = 2;
-/** A cent a request, so this many requests; and a cent for each 100 ms of CPU beyond half an hour, so that CPU counts as well. */
+/** A cent a request, so this many requests. */
 const CAP_CENTS = 6_000n;
 const hello = `export default { fetch() { let sum = 0; for (let i = 0; i < 2e4; i++) sum += i; return new Response("hello " + sum); } };`;
 
-function budget(mostCents: bigint): Budget {
-  const now = new Date();
-  return {
-    period: { from: monthStart(now), to: nextMonthStart(now) },
-    mostCents,
-    weights: {
-      requests: { included: 0n, price: "1", per: 1n },
-      cpuNs: { included: 1_800_000_000_000n, price: "1", per: 100_000_000n },
-      egressBytes: { included: 1_000_000_000n, price: "1", per: 1_000n },
+/** From this hour on: a cent a request and none included; and a cent for each 100 ms of CPU beyond half an hour, so that CPU counts as well. */
+async function addDearPrices(db: Db): Promise<void> {
+  const { free, pro } = firstVersion.plans;
+  const { requests, cpu } = pro.meters;
+  const plans = {
+    free,
+    pro: {
+      ...pro,
+      meters: {
+        ...pro.meters,
+        requests: { ...requests, included: 0n, price: parseCents("1000000") },
+        cpu: { ...cpu, included: 1_800_000_000_000n, price: parseCents("36000") },
+      },
     },
   };
+  const effectiveAt = hourStart(new Date());
+  const clock = testClock(new Date(effectiveAt.getTime() - HOUR_MS).toISOString());
+  await addPriceVersion({ db, clock }, { userId: "usr_op", effectiveAt, plans });
 }
 
 const sum = (one: Usage, other: Usage): Usage => ({
@@ -53,7 +68,7 @@ async function call(node: TestRuntime, host: string, counts: Map<string, number>
 }
 
 test(
-  "three runtimes that share a cap, 200 callers, kills at random: spent and reserved never cost more than the cap at any look, and in the end the ledger has what callers counted as answered",
+  "three runtimes that share a cap, 200 callers, kills at random: spent and reserved never cost more than the cap at any look, and in the end ledger and invoice have what callers counted as answered",
   { timeout: 280_000 },
   async () => {
     await using first = await testRuntime({ WARM_POOL_SIZE: "1", GATEWAY_THREADS: String(THREADS) });
@@ -64,7 +79,9 @@ test(
     const { host, organizationId } = await first.deploy("hello", hello, limits, "capped");
     const id = asId("organization", organizationId);
     const { db } = first.database;
-    await db.$transaction((tx) => setBudget(tx, id, budget(CAP_CENTS)));
+    await addDearPrices(db);
+    const now = testClock(new Date().toISOString());
+    await setCap({ db, clock: now }, { organizationId: id, userId: "usr_ada", capCents: CAP_CENTS });
 
     const over = new AbortController();
     const counts = new Map<string, number>();
@@ -113,5 +130,21 @@ test(
     const rows = await db.usageEvent.count({ where: { kind: "request", organizationId } });
     expect(BigInt(rows)).toBe(used.requests);
     expect(counts.get("402") ?? 0).toBeGreaterThan(0);
+    expect(await invoiced(db, id)).toEqual({ requests: rows, cents: BigInt(rows) });
   },
 );
+
+/** What the month's invoice has of requests, once the month is over. */
+async function invoiced(db: Db, organizationId: string): Promise<{ requests: number; cents: bigint }> {
+  const clock = testClock(new Date(nextMonthStart(new Date()).getTime() + HOUR_MS).toISOString());
+  await sealHours({ db, clock });
+  await closeMonths({ db, clock, mail: null });
+  const lines = await db.invoiceLine.findMany({
+    where: { meter: "requests", invoice: { organizationId } },
+    select: { quantity: true, cents: true },
+  });
+  return {
+    requests: lines.reduce((sum, { quantity }) => sum + Number(quantity), 0),
+    cents: lines.reduce((sum, { cents }) => sum + cents, 0n),
+  };
+}
