@@ -8,6 +8,7 @@ import { Fault } from "#server/std/fault.ts";
 import { noteRequest } from "#server/auth/noted-headers.ts";
 import { startBilling } from "./billing-jobs.ts";
 import { startLedger } from "./ledger-jobs.ts";
+import { startStorage } from "./storage-jobs.ts";
 import { startStripe } from "./stripe-jobs.ts";
 import { takePort } from "./take-port.ts";
 
@@ -45,7 +46,7 @@ async function serve(env: ConsoleEnv): Promise<void> {
     noteRequest(req, { isBehindProxy: env.TRUST_PROXY });
     void handle(req, res);
   };
-  const jobs = [startBilling(env), startLedger(env), startStripe(env)];
+  const jobs = [startBilling(env), startLedger(env), startStorage(env), startStripe(env)];
   const end = async () => {
     server.close();
     server.closeIdleConnections();

@@ -15,6 +15,7 @@ const prefixes = {
   credit: "crd",
   transaction: "txn",
   drill: "drl",
+  kvNamespace: "kvn",
 } as const;
 
 type Prefixes = typeof prefixes;
