@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bindings } from "./bindings.ts";
 import { functionLimits, planName } from "./limits.ts";
 
 /** What the runtime needs to run a version; what the console hands over when it deploys one. */
@@ -12,6 +13,8 @@ export const versionSpec = z.object({
   /** Whose ceilings the limits are within: the same version on another plan is another spec. */
   plan: planName,
   limits: functionLimits,
+  /** What its code finds in `env`, all of its own organization. */
+  bindings,
 });
 export type VersionSpec = z.infer<typeof versionSpec>;
 

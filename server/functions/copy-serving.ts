@@ -6,7 +6,8 @@ import { shares } from "./serving.ts";
 
 /**
  * Gives another organization a function of the same name that runs what this one runs now: bundles, limits and compatibility
- * dates of the versions that serve, in the same shares. Sources stay behind, as nothing that runs needs them.
+ * dates of the versions that serve, in the same shares. Sources stay behind, as nothing that runs needs them; and so do bindings,
+ * as what they lead to is the first organization's.
  */
 export async function copyServing(tx: Tx, from: FunctionKey, to: Id<"organization">): Promise<Id<"function">> {
   const found = await tx.function.findFirst({

@@ -1,3 +1,4 @@
+import { bindings, type Binding } from "#server/contract/bindings.ts";
 import type { FunctionLimits, PlanName } from "#server/contract/limits.ts";
 import type { Db } from "#server/db/client.ts";
 import { newId, type Id } from "#server/std/id.ts";
@@ -17,7 +18,12 @@ export type DeployRequest = FunctionKey & { files: readonly SourceFile[]; userId
 const COMPATIBILITY_DATE = "2026-11-01";
 
 /** What a version holds beside its source: with it, its content. */
-type VersionSettings = { compatibilityDate: string; limits: FunctionLimits };
+type VersionSettings = { compatibilityDate: string; limits: FunctionLimits; bindings: Binding[] };
+
+/** Settings as a version's hash has them. Without bindings it is what it was before there were any. */
+export function hashedSettings({ bindings, ...settings }: VersionSettings): unknown {
+  return bindings.length === 0 ? settings : { ...settings, bindings };
+}
 
 type Wanted = { plan: PlanName; settings: VersionSettings };
 
@@ -28,7 +34,7 @@ export async function deploy(tools: DeployTools, request: DeployRequest): Promis
   if (reading.kind === "failed") return { kind: "bundle_failed", errors: reading.errors };
   const { source } = reading;
   const wanted = await wantedOf(tools.db, request);
-  const hash = contentHash(source.files, wanted.settings);
+  const hash = contentHash(source.files, hashedSettings(wanted.settings));
   const built = (await storedVersion(tools.db, request, hash)) ?? (await build(tools, request, { source, ...wanted }));
   if (built.kind === "bundle_failed") return built;
   const files = [...source.files].map(([path, content]) => ({ path, content }));
@@ -41,11 +47,18 @@ type Built = { kind: "built" } & Omit<Candidate, "hash">;
 async function wantedOf(db: Db, { organizationId, functionId }: FunctionKey): Promise<Wanted> {
   const found = await db.function.findFirst({
     where: { id: functionId, organizationId },
-    select: { limits: true, organization: { select: { plan: true } } },
+    select: { limits: true, bindings: true, organization: { select: { plan: true } } },
   });
   if (!found) throw noSuchFunction();
   const { plan } = found.organization;
-  return { plan, settings: { compatibilityDate: COMPATIBILITY_DATE, limits: limitsOn(plan, found.limits) } };
+  return {
+    plan,
+    settings: {
+      compatibilityDate: COMPATIBILITY_DATE,
+      limits: limitsOn(plan, found.limits),
+      bindings: bindings.parse(found.bindings),
+    },
+  };
 }
 
 /** The version that these very files made before, if any: then there is nothing to bundle. */

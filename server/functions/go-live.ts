@@ -1,4 +1,5 @@
 import { recordAudit } from "#server/accounts/audit.ts";
+import { bindings } from "#server/contract/bindings.ts";
 import type { LimitSettings } from "#server/contract/limits.ts";
 import type { VersionSpec } from "#server/contract/prepare.ts";
 import type { Db, Tx } from "#server/db/client.ts";
@@ -81,11 +82,11 @@ async function store(tx: Tx, going: Going, candidate: Candidate): Promise<number
   return number;
 }
 
-/** Of two who change a function at once, the later must not undo what it has not seen: new limits, or a new source. */
+/** Of two who change a function at once, the later must not undo what it has not seen: new limits or bindings, or a new source. */
 async function refuseStale(tx: Tx, { organizationId, functionId, change }: Going, { spec }: Candidate): Promise<void> {
   const now = await tx.function.findUniqueOrThrow({
     where: { id: functionId, organizationId },
-    select: { limits: true, activeDeploymentId: true, organization: { select: { plan: true } } },
+    select: { limits: true, bindings: true, activeDeploymentId: true, organization: { select: { plan: true } } },
   });
   if (change && now.activeDeploymentId !== change.of) {
     throw new Fault("conflict", "Another version was deployed meanwhile. Look at it, then save the limits again.");
@@ -93,6 +94,9 @@ async function refuseStale(tx: Tx, { organizationId, functionId, change }: Going
   const limits = limitsOn(now.organization.plan, change?.settings ?? now.limits);
   if (JSON.stringify(limits) !== JSON.stringify(spec.limits)) {
     throw new Fault("conflict", "The function's limits changed while this was deployed. Deploy again.");
+  }
+  if (JSON.stringify(bindings.parse(now.bindings)) !== JSON.stringify(spec.bindings)) {
+    throw new Fault("conflict", "The function's bindings changed while this was deployed. Deploy again.");
   }
 }
 
@@ -120,6 +124,7 @@ async function storeVersion(
       sourceMap,
       compatibilityDate: spec.compatibilityDate,
       limits: spec.limits,
+      bindings: spec.bindings,
       createdBy: userId,
     },
     select: { id: true },

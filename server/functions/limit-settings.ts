@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { recordAudit } from "#server/accounts/audit.ts";
+import { bindings } from "#server/contract/bindings.ts";
 import { limitInWords, limitWords } from "#server/contract/limit-words.ts";
 import {
   defaultLimits,
@@ -14,7 +15,7 @@ import {
 } from "#server/contract/limits.ts";
 import type { Db } from "#server/db/client.ts";
 import { newId, type Id } from "#server/std/id.ts";
-import { nextNumber, type DeployTools } from "./deploy.ts";
+import { hashedSettings, nextNumber, type DeployTools } from "./deploy.ts";
 import { lockFunction, noSuchFunction, type FunctionKey } from "./deployment.ts";
 import { goLive, type DeployResult } from "./go-live.ts";
 import { checkSettings, limitsOn } from "./limits.ts";
@@ -69,7 +70,7 @@ export type LimitsChange = DeployResult | { kind: "saved" };
 
 /**
  * Changes what a function may use. A version is immutable, so the source and the bundle that serve are deployed again as
- * a version with the new limits; where that one doesn't start, nothing is changed. Faults name the limit as their field.
+ * a version with the new limits (and with the bindings that are set, as any deploy); where that one doesn't start, nothing is changed. Faults name the limit as their field.
  */
 export async function changeLimits(
   tools: Pick<DeployTools, "db" | "readiness">,
@@ -90,12 +91,13 @@ export async function changeLimits(
   const files = sourceFiles.parse(version.source);
   const limits = limitsOn(before.plan, settings);
   const byPath = new Map(files.map(({ path, content }) => [path, content]));
-  const hash = contentHash(byPath, { compatibilityDate: version.compatibilityDate, limits });
+  const settled = { compatibilityDate: version.compatibilityDate, limits, bindings: before.bindings };
+  const hash = contentHash(byPath, hashedSettings(settled));
   const stored = await db.version.findFirst({
     where: { functionId, contentHash: hash, function: { organizationId } },
     select: specColumns,
   });
-  const next = { versionId: newId("version"), number: await nextNumber(db, functionId), limits };
+  const next = { versionId: newId("version"), number: await nextNumber(db, functionId), ...settled };
   return goLive(
     tools,
     {
@@ -144,6 +146,7 @@ async function current(db: Db, { organizationId, functionId }: FunctionKey) {
     where: { id: functionId, organizationId },
     select: {
       limits: true,
+      bindings: true,
       organization: { select: { plan: true } },
       activeDeployment: { select: { id: true, shares: true } },
     },
@@ -153,6 +156,7 @@ async function current(db: Db, { organizationId, functionId }: FunctionKey) {
   return {
     plan: found.organization.plan,
     settings: limitSettings.parse(found.limits ?? {}),
+    bindings: bindings.parse(found.bindings),
     deploymentId: found.activeDeployment?.id ?? null,
     versionId: first?.versionId ?? null,
   };

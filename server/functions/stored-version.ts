@@ -1,3 +1,4 @@
+import { bindings } from "#server/contract/bindings.ts";
 import type { PlanName } from "#server/contract/limits.ts";
 import type { VersionSpec } from "#server/contract/prepare.ts";
 import { asId } from "#server/std/id.ts";
@@ -10,6 +11,7 @@ export const specColumns = {
   bundle: true,
   compatibilityDate: true,
   limits: true,
+  bindings: true,
   function: { select: { id: true, organizationId: true, organization: { select: { plan: true } } } },
 } as const;
 
@@ -23,6 +25,7 @@ export function specOf(version: {
   bundle: Uint8Array;
   compatibilityDate: string;
   limits: unknown;
+  bindings: unknown;
   function: { id: string; organizationId: string; organization: { plan: PlanName } };
 }): VersionSpec {
   const { plan } = version.function.organization;
@@ -35,5 +38,6 @@ export function specOf(version: {
     compatibilityDate: version.compatibilityDate,
     plan,
     limits: limitsOn(plan, version.limits),
+    bindings: bindings.parse(version.bindings),
   };
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { RuntimeEnv } from "#server/env.ts";
+import { systemClock } from "#server/std/clock.ts";
 import type { Log } from "#server/std/log.ts";
 import { Accounting } from "./accounting.ts";
 import { checkPortsAreFree } from "./free-ports.ts";
@@ -17,6 +18,7 @@ import { nodeBounds } from "./instances/node-bounds.ts";
 import { createInternalServer } from "./internal.ts";
 import { holdJournals } from "./meter/journal-lock.ts";
 import type { Journals } from "./meter/journals.ts";
+import { BindingDoor } from "./platform/binding-door.ts";
 import { egressHost } from "./platform/egress.ts";
 import type { EgressTotals } from "./platform/egress-budget.ts";
 import { machineRules } from "./platform/egress-rules.ts";
@@ -45,7 +47,7 @@ export async function startRuntime(
   const accounting = await Accounting.open(env, threadCount, hold, log);
   const { db, journals, leases } = accounting;
   const totals: EgressTotals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
-  const starts = await openStarts(env, totals, log);
+  const { starts, bindings } = await openStarts(env, totals, log);
   const warmPool = new WarmPool(starts, { sizeMin: env.WARM_POOL_SIZE, sizeMax: env.WARM_POOL_SIZE_MAX, log });
   const fleet: Fleet = new Fleet({
     ...nodeBounds(env),
@@ -88,7 +90,7 @@ export async function startRuntime(
       watch.stop();
       await routes.close();
       await Promise.all([fleet.close(), warmPool.close()]);
-      await starts.close();
+      await Promise.all([starts.close(), bindings.close()]);
       await threads.end(END_MS_MAX);
       await accounting.close();
       hold.release();
@@ -96,15 +98,20 @@ export async function startRuntime(
   };
 }
 
-async function openStarts(env: RuntimeEnv, totals: EgressTotals, log: Log): Promise<StartWatch> {
+async function openStarts(
+  env: RuntimeEnv,
+  totals: EgressTotals,
+  log: Log,
+): Promise<{ starts: StartWatch; bindings: BindingDoor }> {
+  const bindings = new BindingDoor({ databaseUrl: env.DATABASE_URL, clock: systemClock, log });
   const rules = machineRules(env.EGRESS_ALLOW);
   const host = await openSandboxHost({
     runDir: env.RUN_DIR ?? runDirFor(env.DATA_DIR),
     cgroupParent: env.CGROUP_PARENT,
-    openOutSocket: (uid) => egressHost({ rules, uid, log, totals }),
+    openOutSocket: (uid) => egressHost({ rules, bindings, uid, log, totals }),
     onTrouble: (message, error) => log.warn({ err: error }, message),
   });
-  return new StartWatch(host, log);
+  return { starts: new StartWatch(host, log), bindings };
 }
 
 /** What each thread is started with, and the memory in which all of them are seen from here. */

@@ -7,13 +7,14 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { request } from "undici";
 import { z } from "zod";
+import type { Binding } from "#server/contract/bindings.ts";
 import { defaultLimits, limitCeilings, type FunctionLimits } from "#server/contract/limits.ts";
 import { readiness, readinessPath, refreshPath, type Readiness } from "#server/contract/prepare.ts";
 import { testDatabase, type TestDatabase } from "#server/db/test-database.ts";
 import { setBudget, type Budget } from "#server/metering/budget.ts";
 import { monthStart, nextMonthStart } from "#server/std/clock.ts";
 import { freePort } from "#server/std/free-port.ts";
-import { asId, newId } from "#server/std/id.ts";
+import { asId, newId, type Id } from "#server/std/id.ts";
 
 const INTERNAL_SECRET = "a secret of tests, long enough to pass";
 const START_MS_MAX = 40_000;
@@ -38,6 +39,14 @@ export type TestRuntime = AsyncDisposable & {
     limits?: Partial<FunctionLimits>,
     organizationSlug?: string,
   ): Promise<DeployedFunction>;
+  /** The same with bindings. */
+  deployBound(
+    name: string,
+    bundle: string,
+    of: { bindings: Binding[]; organizationSlug?: string; limits?: Partial<FunctionLimits> },
+  ): Promise<DeployedFunction>;
+  /** The id of an organization, made if need be. */
+  organization(slug: string): Promise<Id<"organization">>;
   prepare(bundle: string): Promise<Readiness>;
   /** What Prometheus would read. */
   metrics(): Promise<string>;
@@ -107,6 +116,20 @@ export async function testRuntime(env: Record<string, string> = {}, shared?: Tes
     return answer.body.json();
   }
 
+  const deployBound: TestRuntime["deployBound"] = async (name, bundle, of) => {
+    const { bindings, organizationSlug = "acme", limits } = of;
+    const deployed = await deploy(database, {
+      organizationId: await organizationOf(database, organizationSlug),
+      organizationSlug,
+      name,
+      bundle,
+      limits: { ...limitsOfTests, ...limits },
+      bindings,
+    });
+    await ask(refreshPath, { functionId: deployed.functionId });
+    return deployed;
+  };
+
   await start();
   return {
     database,
@@ -120,17 +143,10 @@ export async function testRuntime(env: Record<string, string> = {}, shared?: Tes
       return { kill: (signal) => endProcess(successor, signal) };
     },
     kill,
-    async deploy(name, bundle, limits, organizationSlug = "acme") {
-      const deployed = await deploy(database, {
-        organizationId: await organizationOf(database, organizationSlug),
-        organizationSlug,
-        name,
-        bundle,
-        limits: { ...limitsOfTests, ...limits },
-      });
-      await ask(refreshPath, { functionId: deployed.functionId });
-      return deployed;
-    },
+    deploy: (name, bundle, limits = {}, organizationSlug = "acme") =>
+      deployBound(name, bundle, { limits, organizationSlug, bindings: [] }),
+    deployBound,
+    organization: async (slug) => asId("organization", await organizationOf(database, slug)),
     metrics: async () => (await request(`http://127.0.0.1:${internalPort}/metrics`)).body.text(),
     async unready() {
       const { statusCode, body } = await request(`http://127.0.0.1:${internalPort}/readyz`);
@@ -149,6 +165,7 @@ export async function testRuntime(env: Record<string, string> = {}, shared?: Tes
         compatibilityDate: "2026-11-01",
         plan: "pro",
         limits: limitsOfTests,
+        bindings: [],
       };
       return readiness.parse(await ask(readinessPath, spec));
     },
@@ -195,9 +212,16 @@ async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signal
 
 async function deploy(
   { db }: TestDatabase,
-  of: { organizationId: string; organizationSlug: string; name: string; bundle: string; limits: FunctionLimits },
+  of: {
+    organizationId: string;
+    organizationSlug: string;
+    name: string;
+    bundle: string;
+    limits: FunctionLimits;
+    bindings: Binding[];
+  },
 ): Promise<DeployedFunction> {
-  const { organizationId, organizationSlug, name, bundle, limits } = of;
+  const { organizationId, organizationSlug, name, bundle, limits, bindings } = of;
   const existing = await db.function.findUnique({
     where: { organizationId_name: { organizationId, name } },
     select: { id: true },
@@ -219,6 +243,7 @@ async function deploy(
         sourceMap: "",
         compatibilityDate: "2026-11-01",
         limits,
+        bindings,
       },
       select: { id: true },
     }),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { defaultLimits } from "#server/contract/limits.ts";
+import type { VersionSpec } from "#server/contract/prepare.ts";
 import { Journal } from "#server/runtime/meter/journal.ts";
 import { CONTROL_MARK } from "#server/runtime/sandbox/guest.ts";
 import { LeaseAccount } from "#server/runtime/meter/lease-account.ts";
@@ -68,7 +69,8 @@ const spec = {
   compatibilityDate: "2026-11-01",
   plan: "pro",
   limits: defaultLimits.pro,
-} as const;
+  bindings: [],
+} satisfies VersionSpec;
 
 /** Of the right form, as a tenant would forge them: others are not heard at all. */
 const requestId = (id: number) => `req_${String(id).padStart(20, "0")}`;

@@ -65,7 +65,7 @@ export class Instance {
       this.account.listens();
     });
     void sandbox.exited.then(() => this.#ended());
-    sandbox.out.configure(spec.limits, {
+    sandbox.out.configure(spec, {
       calls: this.account,
       notice: (message) => this.#output.notice(message),
       send: (bytes) => this.#send(bytes),

@@ -40,12 +40,12 @@ export class EgressBudget {
     this.#owner = owner;
   }
 
-  /** A place for one exchange, at once or when one is free; refused when the function's calls bring no more, or too many wait. */
-  async take(): Promise<Exchange | Refusal> {
+  /** A place for one exchange, at once or when one is free; refused when the function's calls bring no more, or too many wait. Bindings share both, and leave nothing. */
+  async take(kind: "egress" | "binding" = "egress"): Promise<Exchange | Refusal> {
     if (!this.#subRequests?.take()) return this.#refuse(overLimit(this.#subRequestsMax));
     if (this.#running < EXCHANGES_MAX) this.#running += 1;
     else if (!(await this.#wait())) return this.#refuse(TOO_MANY_AT_ONCE);
-    this.#totals.exchanges += 1;
+    if (kind === "egress") this.#totals.exchanges += 1;
     let isOver = false;
     let bytes = 0;
     const count = (length: number): boolean => (bytes += length) <= EXCHANGE_BYTES_MAX;

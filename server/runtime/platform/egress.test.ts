@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, request, type IncomingMessage } from "node:http";
+import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ beforeEach(async () => {
   budget = new EgressBudget(totals);
   configure(1_000);
   notices.length = 0;
-  const server = egressServer({ rules, log: createLog("test", "silent") }, budget);
+  const server = egressServer({ rules, log: createLog("test", "silent"), answerBinding }, budget);
   server.listen(socketPath);
   await once(server, "listening");
   closing.push(() => (server.closeAllConnections(), server.close()));
@@ -36,6 +36,10 @@ afterEach(async () => {
   for (const close of closing.splice(0)) close();
   await rm(dir, { recursive: true, force: true });
 });
+
+/** As the door does it that knows no binding. */
+const answerBinding = async (_req: IncomingMessage, res: ServerResponse): Promise<void> =>
+  void res.writeHead(403).end("answered by the door of bindings");
 
 /** What the organization's budget lets the instance send. */
 let sendableBytes = Number.MAX_SAFE_INTEGER;

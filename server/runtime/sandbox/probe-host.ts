@@ -52,5 +52,6 @@ export function probeVersion(bundle: string, limits: Partial<VersionSpec["limits
     compatibilityDate: "2026-11-01",
     plan: "pro",
     limits: { ...defaultLimits.pro, ...limits },
+    bindings: [],
   };
 }

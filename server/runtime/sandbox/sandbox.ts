@@ -30,10 +30,10 @@ export type OutOwner = {
   send(bytes: number): boolean;
 };
 
-/** The platform's end of a sandbox's out socket: what leaves the function. */
+/** The platform's end of a sandbox's out socket: what leaves the function, and where its bindings lead. */
 export type OutSocket = {
   /** The sandbox has a function now. */
-  configure(limits: FunctionLimits, owner: OutOwner): void;
+  configure(spec: VersionSpec, owner: OutOwner): void;
   close(): Promise<void>;
 };
 

@@ -1,3 +1,4 @@
+import type { Binding } from "#server/contract/bindings.ts";
 import type { VersionSpec } from "#server/contract/prepare.ts";
 import { encodeMessage, type Fields, type Value } from "./capnp.ts";
 import { guestModules } from "./guest.ts";
@@ -16,6 +17,8 @@ export const headerNames = {
   cf: "x-sluice-cf",
   requestId: "x-request-id",
   outcome: "x-sluice-outcome",
+  /** On what a binding sends to the platform: its name. workerd sets it, whatever the function's code does. */
+  binding: "x-sluice-binding",
 } as const;
 
 /** AsyncLocalStorage, for telling requests' log lines apart; it needs no flag from this date on. */
@@ -31,16 +34,23 @@ const layouts = {
   module: { dataWords: 1, pointers: 3 },
   externalServer: { dataWords: 1, pointers: 4 },
   httpOptions: { dataWords: 1, pointers: 5 },
+  header: { dataWords: 0, pointers: 2 },
+  binding: { dataWords: 1, pointers: 6 },
 } as const;
 
 const SERVICE_WORKER = 1;
 const SERVICE_EXTERNAL = 3;
 const STYLE_PROXY = 1;
+const BINDING_KV_NAMESPACE = 9;
 
 export function encodeWorkerConfig(spec: VersionSpec): Buffer {
   const services: Fields[] = [
     { uint16: { 0: SERVICE_WORKER }, pointers: { 0: text("main"), 1: worker(spec) } },
     { uint16: { 0: SERVICE_EXTERNAL }, pointers: { 0: text("internet"), 1: egress() } },
+    ...spec.bindings.map(({ name }) => ({
+      uint16: { 0: SERVICE_EXTERNAL },
+      pointers: { 0: text(serviceOf(name)), 1: bindingService(name) },
+    })),
   ];
   return encodeMessage({
     kind: "struct",
@@ -69,6 +79,7 @@ function worker(spec: VersionSpec): Value {
         0: { kind: "structs", layout: layouts.module, items: modules },
         1: text(spec.compatibilityDate),
         2: { kind: "texts", items: flags },
+        3: { kind: "structs", layout: layouts.binding, items: spec.bindings.map(kvBinding) },
         4: designator("internet"), // the default would be the same, but a reader without the schema's defaults sees none
       },
     },
@@ -81,6 +92,30 @@ function egress(): Value {
     kind: "struct",
     layout: layouts.httpOptions,
     fields: { uint16: { 0: STYLE_PROXY }, pointers: {} },
+  };
+  return {
+    kind: "struct",
+    layout: layouts.externalServer,
+    fields: { pointers: { 0: text(`unix:${OUT_SOCKET}`), 1: options } },
+  };
+}
+
+function kvBinding({ name }: Binding): Fields {
+  return { uint16: { 0: BINDING_KV_NAMESPACE }, pointers: { 0: text(name), 1: designator(serviceOf(name)) } };
+}
+
+/** Beside "main" and "internet", which no binding's can be. */
+function serviceOf(bindingName: string): string {
+  return `binding:${bindingName}`;
+}
+
+/** The same socket, in plain HTTP: so what a binding asks is never taken for a fetch, nor a fetch for it (platform/egress.ts). */
+function bindingService(name: string): Value {
+  const header: Fields = { pointers: { 0: text(headerNames.binding), 1: text(name) } };
+  const options: Value = {
+    kind: "struct",
+    layout: layouts.httpOptions,
+    fields: { pointers: { 2: { kind: "structs", layout: layouts.header, items: [header] } } },
   };
   return {
     kind: "struct",

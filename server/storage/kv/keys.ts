@@ -15,17 +15,11 @@ export function prefixBytes(prefix: string): Buffer {
   return boundedBytes(prefix, "prefix");
 }
 
-function boundedBytes(text: string, field: string): Buffer {
+function boundedBytes(text: string, field: "key" | "prefix"): Buffer {
   const bytes = Buffer.from(text, "utf8");
-  if (bytes.length > KEY_BYTES_MAX) throw new KeyTooLong(bytes.length, field);
-  return bytes;
-}
-
-/** Told apart from other faults, as HTTP has a status of its own for a name that is too long. */
-export class KeyTooLong extends Fault {
-  constructor(length: number, field: string) {
-    super("too_large", `UTF-8 encoded length of ${length} exceeds key length limit of ${KEY_BYTES_MAX}.`, { field });
-  }
+  if (bytes.length <= KEY_BYTES_MAX) return bytes;
+  const message = `UTF-8 encoded length of ${bytes.length} exceeds key length limit of ${KEY_BYTES_MAX}.`;
+  throw new Fault("too_large", message, { field });
 }
 
 /** The least bytes that are above all that begin with these: where a listing by prefix ends. UTF-8 has no byte 0xFF. */

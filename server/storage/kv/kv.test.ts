@@ -33,7 +33,7 @@ async function organization(): Promise<Id<"organization">> {
   return id;
 }
 
-const text = (value: string): Buffer => Buffer.from(value);
+const text = (value: string): Buffer<ArrayBuffer> => Buffer.from(value);
 const put = (key: string, value: string | Buffer, more: Partial<EntryWrite> = {}) =>
   putEntry(sql, of, { key, value: Buffer.from(value), metadata: null, expiresAtS: null, ...more });
 const read = async (key: string): Promise<string | null> => {
