@@ -41,9 +41,14 @@ export async function downloadInvoice(
       },
     });
   } catch (thrown) {
-    if (!(thrown instanceof Fault)) throw thrown;
-    return new Response(`${thrown.message}\n`, { status: statuses[thrown.code] });
+    return refusedDownload(thrown);
   }
+}
+
+/** A fault as the answer to a download; what is none is thrown on. */
+export function refusedDownload(thrown: unknown): Response {
+  if (!(thrown instanceof Fault)) throw thrown;
+  return new Response(`${thrown.message}\n`, { status: statuses[thrown.code] });
 }
 
 const statuses = {
@@ -85,7 +90,7 @@ async function bodyOf(
 }
 
 /** A stream that begins only once its first line could be made: what is refused is refused with a status of its own. */
-async function streamOf(lines: AsyncGenerator<string>): Promise<ReadableStream<Uint8Array>> {
+export async function streamOf(lines: AsyncGenerator<string>): Promise<ReadableStream<Uint8Array>> {
   const first = await lines.next();
   async function* chunks(): AsyncGenerator<Uint8Array> {
     const encoder = new TextEncoder();

@@ -1,9 +1,11 @@
 import { accountRouter } from "./account.ts";
 import { billingRouter } from "./billing.ts";
+import { bindingRouter } from "./binding.ts";
 import { deploymentRouter } from "./deployment.ts";
 import { drillRouter } from "./drill.ts";
 import { functionRouter } from "./function.ts";
 import { invoiceRouter } from "./invoice.ts";
+import { kvRouter } from "./kv.ts";
 import { operatorRouter } from "./operator.ts";
 import { logRouter } from "./log.ts";
 import { organizationRouter } from "./organization.ts";
@@ -16,10 +18,12 @@ import { usageRouter } from "./usage.ts";
 export const appRouter = router({
   account: accountRouter,
   billing: billingRouter,
+  binding: bindingRouter,
   deployment: deploymentRouter,
   drill: drillRouter,
   function: functionRouter,
   invoice: invoiceRouter,
+  kv: kvRouter,
   operator: operatorRouter,
   log: logRouter,
   organization: organizationRouter,

@@ -319,7 +319,7 @@ test("operations count as sub-requests, and what goes through a binding is no eg
   expect(await ask(few, { op: "get", args: ["nothing"], loop: 4 })).toMatchObject({
     error: expect.stringContaining("429 Subrequest limit: more than 3 "),
   });
-  const sent = async () => /^sluice_egress_sent_bytes\S* (\d+)$/m.exec(await runtime.metrics())?.[1];
+  const sent = async () => /^sluice_outgoing_sent_bytes_total (\d+)$/m.exec(await runtime.metrics())?.[1];
   const before = await sent();
   await ask(visits, { op: "put", args: ["big", null], make: { at: 1, kind: "bytes", of: 1_000_000 } });
   expect(await sent()).toBe(before);

@@ -32,3 +32,21 @@ async function refuseForeign(
   const message = `The namespace of ${name} is not there. Choose another, or remove the binding.`;
   throw new Fault("not_found", message, { field: "bindings" });
 }
+
+/** The functions whose settings name a namespace, each with the name that it has there. */
+export async function functionsBoundTo(
+  db: Db,
+  of: { organizationId: Id<"organization">; namespaceId: string },
+): Promise<{ functionName: string; bindingName: string }[]> {
+  const rows = await db.function.findMany({
+    where: { organizationId: of.organizationId },
+    orderBy: { name: "asc" },
+    select: { name: true, bindings: true },
+  });
+  return rows.flatMap((row) =>
+    bindings
+      .parse(row.bindings)
+      .filter(({ namespaceId }) => namespaceId === of.namespaceId)
+      .map(({ name }) => ({ functionName: row.name, bindingName: name })),
+  );
+}
