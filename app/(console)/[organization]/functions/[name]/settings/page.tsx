@@ -2,6 +2,7 @@ import { caller, orNotFound } from "#app/_trpc/caller.ts";
 import { Section } from "#app/_ui/card.tsx";
 import { CodeBlock } from "#app/_ui/code-block.tsx";
 import { formatMoment } from "#app/_ui/quantity.ts";
+import { BindingsSection } from "./bindings-section.tsx";
 import { DeleteFunction } from "./delete-function.tsx";
 import { LimitsSection } from "./limits-section.tsx";
 
@@ -9,12 +10,15 @@ export default async function SettingsPage({ params }: { params: Promise<{ organ
   const { organization, name } = await params;
   const api = await caller();
   const key = { organizationSlug: organization, name };
-  const [{ url, createdAt }, limits] = await orNotFound(Promise.all([api.function.get(key), api.function.limits(key)]));
+  const [{ url, createdAt }, limits, bindings] = await orNotFound(
+    Promise.all([api.function.get(key), api.function.limits(key), api.binding.list(key)]),
+  );
   return (
     <div className="grid max-w-3xl gap-4">
       <Section title="Address" description={`Created ${formatMoment(createdAt)}`}>
         <CodeBlock label="Call it from a shell" code={`curl ${url}`} />
       </Section>
+      <BindingsSection organization={organization} name={name} report={bindings} />
       <LimitsSection organization={organization} name={name} report={limits} />
       <Section
         title="Delete this function"
