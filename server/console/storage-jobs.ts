@@ -1,4 +1,4 @@
-import { connect } from "#server/db/client.ts";
+import { connect, disconnect } from "#server/db/client.ts";
 import type { ConsoleEnv } from "#server/env.ts";
 import { MINUTE_MS } from "#server/std/clock.ts";
 import { createLog } from "#server/std/log.ts";
@@ -25,7 +25,7 @@ export function startStorage(env: Pick<ConsoleEnv, "DATABASE_URL" | "LOG_LEVEL">
   return {
     async stop() {
       await sweep.stop();
-      await db.$disconnect();
+      await disconnect(db);
     },
   };
 }

@@ -28,3 +28,10 @@ export function poolOf(db: Db): Pool {
   if (!(pool instanceof Pool)) throw new Error("this client was not made by connect()");
   return pool;
 }
+
+/** Ends a client. Where only its pool was used, Prisma knows of nothing that it would have to end. */
+export async function disconnect(db: Db): Promise<void> {
+  await db.$disconnect();
+  const pool = poolOf(db);
+  if (!pool.ending) await pool.end();
+}

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { VersionSpec } from "#server/contract/prepare.ts";
-import { connect, type Db } from "#server/db/client.ts";
+import { connect, disconnect, type Db } from "#server/db/client.ts";
 import { headerNames } from "#server/runtime/sandbox/worker-config.ts";
 import type { Clock } from "#server/std/clock.ts";
 import { Fault, type FaultCode } from "#server/std/fault.ts";
@@ -50,7 +50,7 @@ export class BindingDoor {
   }
 
   close(): Promise<void> {
-    return this.#db.$disconnect();
+    return disconnect(this.#db);
   }
 
   /** Answers a request of the instance that runs this version, whatever the request says. */
