@@ -22,7 +22,7 @@ test.afterAll(async () => {
 });
 
 async function openStorage(): Promise<void> {
-  await page.getByRole("navigation").getByRole("link", { name: "Storage", exact: true }).click();
+  await page.getByRole("navigation", { name: "Console" }).getByRole("link", { name: "Storage" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Storage" })).toBeVisible();
 }
 
@@ -208,6 +208,9 @@ test("a namespace is deleted under its name, and its function then says why it f
   await expect(page.getByText("No namespaces yet")).toBeVisible();
   await page.goto("/counted/functions/visits/settings");
   await expect(page.getByRole("region", { name: "Bindings" })).toContainText("(deleted)");
+  expect(await call()).toContain("function_threw");
+  await page.getByRole("tab", { name: "Logs" }).click();
+  await expect(page.getByText(/There is no such namespace/).first()).toBeVisible();
 });
 
 async function call(): Promise<string> {

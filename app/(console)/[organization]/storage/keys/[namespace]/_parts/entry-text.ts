@@ -7,7 +7,7 @@ export type Fields = { key: string; value: string; metadata: string; expires: st
 export function fieldsOf(before: Before | null): Fields {
   if (!before) return { key: "", value: "", metadata: "", expires: "" };
   const { key, value, metadata, expiresAtS } = before;
-  return { key, value: prettyValue(value), metadata: prettyValue(metadata ?? ""), expires: localMoment(expiresAtS) };
+  return { key, value: prettyValue(value), metadata: metadata ?? "", expires: localMoment(expiresAtS) };
 }
 
 /** What is to be stored of it; what was not touched stays as it was, to the byte and to the second. */
