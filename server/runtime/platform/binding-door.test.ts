@@ -23,7 +23,7 @@ import { egressHost } from "./egress.ts";
 let database: TestDatabase;
 let dir: string;
 let door: BindingDoor;
-let open: (path: string) => Promise<OutSocket>;
+let openFor: (bindings: BindingDoor) => (path: string) => Promise<OutSocket>;
 let organizationId: Id<"organization">;
 let namespaceId: Id<"kvNamespace">;
 const totals = { sentBytes: 0, receivedBytes: 0, exchanges: 0, refused: 0 };
@@ -34,7 +34,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "sluice-door-"));
   door = new BindingDoor({ databaseUrl: database.url, clock: systemClock, log });
   const rules = { allowed: new Set<string>(), ownAddresses: () => new Set<string>(), resolve: async () => [] };
-  open = egressHost({ rules, bindings: door, uid: undefined, log, totals });
+  openFor = (bindings) => egressHost({ rules, bindings, uid: undefined, log, totals });
 });
 afterAll(async () => {
   await door.close();
@@ -51,12 +51,12 @@ beforeEach(async () => {
 });
 
 /** A socket as the instance of such a version has it. */
-async function socketOf(of: {
-  organizationId: string;
-  bindings: Binding[];
-}): Promise<AsyncDisposable & { path: string }> {
+async function socketOf(
+  of: { organizationId: string; bindings: Binding[] },
+  by: BindingDoor = door,
+): Promise<AsyncDisposable & { path: string }> {
   const path = join(dir, newId("instance"));
-  const out = await open(path);
+  const out = await openFor(by)(path);
   const spec: VersionSpec = { ...probeVersion(""), ...of };
   out.configure(spec, { calls: { begun: 1, shares: 1 }, notice: () => undefined, send: () => true });
   return { path, [Symbol.asyncDispose]: () => out.close() };
@@ -115,7 +115,7 @@ test("another organization's instance gets nothing, changes nothing, though its 
 
 test("before it is known whose an instance is, nothing is answered", async () => {
   const path = join(dir, newId("instance"));
-  const out = await open(path);
+  const out = await openFor(door)(path);
   expect((await say(path, {})).status).toBe(429);
   await out.close();
 });
@@ -168,6 +168,22 @@ test("a body that breaks off half-way writes nothing", async () => {
   socket.destroy();
   await once(socket, "close");
   expect((await say(own.path, {})).text).toBe("hers");
+});
+
+test("while Postgres is away, or doesn't answer, functions are told so within a bound", async () => {
+  const parts = { clock: systemClock, log, answerMsMax: 300 };
+  const away = new BindingDoor({ ...parts, databaseUrl: "postgresql://nobody@127.0.0.1:1/none" });
+  const slow = new BindingDoor({ ...parts, databaseUrl: database.url });
+  const said = { status: 503, message: "Storage does not answer at the moment. Try again.", text: "" };
+  await using cut = await socketOf({ organizationId, bindings: bound() }, away);
+  expect(await say(cut.path, {})).toEqual(said);
+  await using own = await socketOf({ organizationId, bindings: bound() }, slow);
+  await database.db.$transaction(async (tx) => {
+    await tx.$executeRaw`LOCK TABLE kv_entry IN ACCESS EXCLUSIVE MODE`;
+    expect(await say(own.path, {})).toEqual(said);
+  });
+  expect((await say(own.path, {})).text).toBe("hers");
+  await Promise.all([away.close(), slow.close()]);
 });
 
 test("what goes through it is no egress", async () => {

@@ -15,6 +15,9 @@ import { Turns } from "./turns.ts";
 const CONNECTIONS_MAX = 8;
 const AT_ONCE_PER_ORGANIZATION_MAX = 6;
 
+/** No operation takes so long while Postgres is well; a value of 25 MB takes half a second. */
+const ANSWER_MS_MAX = 30_000;
+
 const MB = 1024 * 1024;
 /** Of one organization on this node: two of the largest values and some more. */
 const HELD_PER_ORGANIZATION_MAX = 64 * MB;
@@ -23,6 +26,8 @@ const HELD_BYTES_MAX = 256 * MB;
 /** A client's, whatever it may be: Node writes nothing else into a status line. */
 const UNPRINTABLE = /[^\x20-\x7E]/g;
 const REASON_CHARACTERS_MAX = 300;
+
+type DoorParts = { databaseUrl: string; clock: Clock; log: Log; answerMsMax?: number };
 
 /**
  * What answers functions' bindings. Which instance asks is known by its socket; the name of the binding, which comes in
@@ -42,8 +47,8 @@ export class BindingDoor {
   readonly #held = new HeldBytes({ bytesMax: HELD_BYTES_MAX, perOwnerMax: HELD_PER_ORGANIZATION_MAX });
 
   /** With connections of its own: what bindings wait for, leases and logs don't. */
-  constructor({ databaseUrl, clock, log }: { databaseUrl: string; clock: Clock; log: Log }) {
-    this.#db = connect(databaseUrl, { connectionsMax: CONNECTIONS_MAX });
+  constructor({ databaseUrl, clock, log, answerMsMax = ANSWER_MS_MAX }: DoorParts) {
+    this.#db = connect(databaseUrl, { connectionsMax: CONNECTIONS_MAX, answerMsMax });
     this.#sql = sqlOf(this.#db);
     this.#clock = clock;
     this.#log = log;
