@@ -59,16 +59,18 @@ const attackWith =
   };
 const bytes = (text: string) => (socket: Socket) => void socket.write(text, "latin1");
 
-const TRIES_MAX = 10;
+const REACH_MS_MAX = 10_000;
+const TRY_AGAIN_MS = 10;
 
 /** Tries again where the process that was asked had just started, and was not taken over yet. */
 async function reaching<Got>(
   send: () => Promise<Got>,
   hasReached = () => instances.received().length > 0,
 ): Promise<Got> {
-  for (let tries = 1; ; tries += 1) {
+  for (const deadline = Date.now() + REACH_MS_MAX; ;) {
     const got = await send();
-    if (hasReached() || tries === TRIES_MAX) return got;
+    if (hasReached() || Date.now() > deadline) return got;
+    await sleep(TRY_AGAIN_MS);
   }
 }
 
