@@ -16,6 +16,11 @@ const prefixes = {
   transaction: "txn",
   drill: "drl",
   kvNamespace: "kvn",
+  bucket: "bkt",
+  accessKey: "sak",
+  blob: "blb",
+  upload: "upl",
+  contentFolder: "cfd",
 } as const;
 
 type Prefixes = typeof prefixes;
