@@ -41,6 +41,7 @@ export async function startPlatform(
       GATEWAY_PORT: String(gatewayPort),
       INTERNAL_PORT: String(internalPort),
       INTERNAL_SECRET,
+      S3_PORT: "0",
       SLUICE_LIFELINE: "1",
       LOG_LEVEL: "warn",
       ...env,

@@ -7,7 +7,7 @@ import { freePort } from "#server/std/free-port.ts";
 
 const START_MS_MAX = 300_000;
 
-export type Ports = { port: number; gatewayPort: number; internalPort: number };
+export type Ports = { port: number; gatewayPort: number; internalPort: number; s3Port: number };
 
 /** All of Sluice, as `npm start` starts it. */
 export type SluiceProcess = Ports & {
@@ -20,8 +20,8 @@ export type SluiceProcess = Ports & {
 };
 
 export async function freePorts(): Promise<Ports> {
-  const [port, gatewayPort, internalPort] = await Promise.all([freePort(), freePort(), freePort()]);
-  return { port, gatewayPort, internalPort };
+  const [port, gatewayPort, internalPort, s3Port] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  return { port, gatewayPort, internalPort, s3Port };
 }
 
 /** Resolves when it says that it is ready; rejects with what it said when it ends before. */
@@ -37,6 +37,7 @@ export async function startSluiceProcess(
       PORT: String(ports.port),
       GATEWAY_PORT: String(ports.gatewayPort),
       INTERNAL_PORT: String(ports.internalPort),
+      S3_PORT: String(ports.s3Port),
       DATA_DIR: dataDir,
       LOG_LEVEL: "warn",
       ...env,

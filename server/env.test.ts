@@ -7,6 +7,7 @@ const console = {
   NODE_ENV: "production",
   DATABASE_URL: "postgresql://db.internal/sluice",
   INTERNAL_SECRET: "i".repeat(32),
+  SECRETS_KEY: "s".repeat(32),
   NEXTAUTH_SECRET: "n".repeat(32),
   NEXTAUTH_URL: "https://console.example.com",
   RUNTIME_URL: "http://127.0.0.1:8788",
@@ -33,7 +34,20 @@ test("in production, console and supervisor refuse a functions' domain from whic
   expect(readConsoleEnv({ ...near, NODE_ENV: "development" }).FUNCTIONS_DOMAIN).toBe("functions.example.com");
 });
 
-const runtime = { NODE_ENV: "test", DATABASE_URL: "postgresql://unused", INTERNAL_SECRET: "i".repeat(32) } as const;
+const runtime = {
+  NODE_ENV: "test",
+  DATABASE_URL: "postgresql://unused",
+  INTERNAL_SECRET: "i".repeat(32),
+  SECRETS_KEY: "s".repeat(32),
+} as const;
+
+test("a runtime with a door of objects needs the key that its access keys are sealed with; one without doesn't", () => {
+  const { SECRETS_KEY: _, ...without } = runtime;
+  expect(() => readRuntimeEnv(without)).toThrow("SECRETS_KEY: set SECRETS_KEY to the console's, or S3_PORT=0");
+  expect(readRuntimeEnv({ ...without, S3_PORT: "0" }).S3_PORT).toBe(0);
+  expect(readRuntimeEnv(runtime).S3_PORT).toBe(9000);
+  expect(() => readRuntimeEnv({ ...runtime, SECRETS_KEY: "short" })).toThrow("32 random characters");
+});
 
 test("request lines go to standard output by default, and to none under the supervisor, whose ready line stands alone there", () => {
   const target = (more: object) => requestLogTarget(readRuntimeEnv({ ...runtime, ...more }));

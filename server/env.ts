@@ -20,6 +20,10 @@ const shared = {
   PORT: port.default(3000),
   GATEWAY_PORT: port.default(8787),
   INTERNAL_PORT: port.default(8788),
+  /** The door of objects for S3 clients; 0: none, and then nobody sweeps what crashes leave in the content folder either. */
+  S3_PORT: port.default(9000),
+  /** Below it each bucket has a host name of its own: photos.s3.example.com. Path style needs none. */
+  S3_DOMAIN: z.string().toLowerCase().default("localhost"),
   BIND_ADDRESS: z.string().default("127.0.0.1"),
   DATA_DIR: z
     .string()
@@ -44,6 +48,13 @@ const database = {
 
 const internal = {
   INTERNAL_SECRET: required("set INTERNAL_SECRET to 32 random characters or more; `npm start` makes one", 32),
+};
+
+const secrets = {
+  /** Seals what has to be read again, such as the secrets of access keys. */
+  SECRETS_KEY: optionalText.pipe(
+    z.string().min(32, "set SECRETS_KEY to 32 random characters or more; `npm start` makes one").optional(),
+  ),
 };
 
 const stripe = {
@@ -72,6 +83,7 @@ const consoleVariables = z.object({
   ...shared,
   ...database,
   ...internal,
+  ...secrets,
   NEXTAUTH_URL: z.url({
     error: "set NEXTAUTH_URL to the console's address as browsers see it, such as https://console.example.com",
   }),
@@ -116,10 +128,11 @@ const sandboxes = {
 
 const doctorEnv = z.object(sandboxes);
 
-const runtimeEnv = z.object({
+const runtimeVariables = z.object({
   ...shared,
   ...database,
   ...internal,
+  ...secrets,
   ...sandboxes,
   /** Where sockets and shared binaries live; short, because a unix socket's path has 107 bytes at most. */
   RUN_DIR: optionalText,
@@ -161,6 +174,12 @@ const runtimeEnv = z.object({
   TRACE_SAMPLE_RATIO: optionalText.pipe(z.coerce.number<string | undefined>().min(0).max(1).optional()),
   TRACE_TRUST_CALLERS: flag,
   TRACES_PER_SECOND_MAX: z.coerce.number().int().min(1).max(10_000).default(100),
+});
+
+const runtimeEnv = runtimeVariables.superRefine(({ S3_PORT, SECRETS_KEY }, context) => {
+  if (S3_PORT === 0 || SECRETS_KEY !== undefined) return;
+  const message = "set SECRETS_KEY to the console's, or S3_PORT=0 for no door of objects; `npm start` makes one";
+  context.addIssue({ code: "custom", path: ["SECRETS_KEY"], message });
 });
 
 /** "name=value,name=value", values percent-encoded, as OpenTelemetry writes headers in the environment. */
@@ -226,7 +245,7 @@ export function readDoctorEnv(source: NodeJS.ProcessEnv = process.env): DoctorEn
 
 /** Every setting there is: what `.env.example` lists. */
 export function settingNames(): string[] {
-  return Object.keys({ ...supervisorVariables.shape, ...consoleVariables.shape, ...runtimeEnv.shape });
+  return Object.keys({ ...supervisorVariables.shape, ...consoleVariables.shape, ...runtimeVariables.shape });
 }
 
 /** Where one line a request goes: a descriptor, a file's path, or null for nowhere. Standard output is the supervisor's under `npm start`. */
@@ -290,6 +309,11 @@ export function invoiceIssuer(env: Pick<ConsoleEnv, "INVOICE_ISSUER" | "NEXTAUTH
 /** The address of an organization's page of the console as a browser reaches it. */
 export function organizationUrl(env: Pick<ConsoleEnv, "NEXTAUTH_URL">, path: string): string {
   return new URL(path, env.NEXTAUTH_URL).href;
+}
+
+/** The address of the S3 door as clients reach it. */
+export function s3Url(env: Pick<ConsoleEnv, "S3_DOMAIN" | "S3_PORT">): string {
+  return env.S3_DOMAIN === "localhost" ? `http://localhost:${env.S3_PORT}` : `https://${env.S3_DOMAIN}`;
 }
 
 /** The address of a function as a browser reaches it. */

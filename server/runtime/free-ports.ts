@@ -8,8 +8,10 @@ export async function checkPortsAreFree(env: RuntimeEnv): Promise<void> {
   const ports = [
     ["GATEWAY_PORT", env.GATEWAY_PORT, env.BIND_ADDRESS],
     ["INTERNAL_PORT", env.INTERNAL_PORT, "127.0.0.1"],
+    ["S3_PORT", env.S3_PORT, env.BIND_ADDRESS],
   ] as const;
   for (const [variable, port, address] of ports) {
+    if (port === 0) continue;
     const probe = createServer();
     probe.listen(port, address);
     try {

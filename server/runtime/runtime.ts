@@ -23,6 +23,7 @@ import { egressHost } from "./platform/egress.ts";
 import type { EgressTotals } from "./platform/egress-budget.ts";
 import { machineRules } from "./platform/egress-rules.ts";
 import { runDirFor } from "./run-dir.ts";
+import { S3Thread } from "./s3/s3-thread.ts";
 import { openSandboxHost } from "./sandbox/open-host.ts";
 import { StartWatch } from "./sandbox/start-watch.ts";
 import { WarmPool } from "./sandbox/warm-pool.ts";
@@ -80,13 +81,13 @@ export async function startRuntime(
   await routes.open();
   internal.listen({ port: env.INTERNAL_PORT, host: "127.0.0.1", reusePort: true });
   await once(internal, "listening");
-  await threads.start(threadsData);
+  const [s3] = await Promise.all([startS3(env, log), threads.start(threadsData)]);
 
   return {
     async stop() {
       health.stopping();
       internal.close();
-      await threads.drain(env.DRAIN_MS_MAX);
+      await Promise.all([threads.drain(env.DRAIN_MS_MAX), s3?.stop(env.DRAIN_MS_MAX)]);
       watch.stop();
       await routes.close();
       await Promise.all([fleet.close(), warmPool.close()]);
@@ -96,6 +97,14 @@ export async function startRuntime(
       hold.release();
     },
   };
+}
+
+/** The door of objects, unless it is off. */
+async function startS3(env: RuntimeEnv, log: Log): Promise<S3Thread | null> {
+  const { S3_PORT: port, SECRETS_KEY: secretsKey } = env;
+  if (port === 0 || secretsKey === undefined) return null;
+  const { BIND_ADDRESS: address, S3_DOMAIN: domain, DATA_DIR: dataDir, DATABASE_URL: databaseUrl } = env;
+  return S3Thread.start({ port, address, domain, dataDir, databaseUrl, secretsKey, logLevel: env.LOG_LEVEL }, log);
 }
 
 async function openStarts(

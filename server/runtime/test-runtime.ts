@@ -85,6 +85,7 @@ export async function testRuntime(env: Record<string, string> = {}, shared?: Tes
         GATEWAY_PORT: String(gatewayPort),
         INTERNAL_PORT: String(internalPort),
         INTERNAL_SECRET,
+        S3_PORT: "0",
         SLUICE_LIFELINE: "1",
         LOG_LEVEL: "info",
         ...env,

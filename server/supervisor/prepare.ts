@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { inheritedEnvironment, readSearchPath } from "#server/env.ts";
@@ -12,17 +12,23 @@ const HEARTBEAT_MS = 10_000;
 export type Say = (text: string) => void;
 
 /** Secrets that nobody set are made once and kept in a file that only its owner can read. */
-const keysSchema = z.object({ nextAuthSecret: z.string(), internalSecret: z.string() });
+const keysSchema = z.object({ nextAuthSecret: z.string(), internalSecret: z.string(), secretsKey: z.string() });
 export type Keys = z.infer<typeof keysSchema>;
 
+/** A key that an older version did not have is added; one that is there is never changed. */
 export function readOrMakeKeys(dataDir: string): Keys {
   const path = join(dataDir, "keys.json");
-  if (existsSync(path)) return keysSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  const known = existsSync(path) ? keysSchema.partial().parse(JSON.parse(readFileSync(path, "utf8"))) : {};
+  const make = () => randomBytes(32).toString("base64url");
   const keys = {
-    nextAuthSecret: randomBytes(32).toString("base64url"),
-    internalSecret: randomBytes(32).toString("base64url"),
+    nextAuthSecret: known.nextAuthSecret ?? make(),
+    internalSecret: known.internalSecret ?? make(),
+    secretsKey: known.secretsKey ?? make(),
   };
-  writeFileSync(path, JSON.stringify(keys, null, 2), { mode: 0o600, flag: "wx" });
+  if (Object.keys(known).length === Object.keys(keys).length) return keys;
+  // Written beside and renamed: a file that is half written would lose what its keys sealed.
+  writeFileSync(`${path}.new`, JSON.stringify(keys, null, 2), { mode: 0o600, flush: true });
+  renameSync(`${path}.new`, path);
   return keys;
 }
 

@@ -30,7 +30,7 @@ export async function startAll(env: SupervisorEnv, say: Say): Promise<Supervisor
   if (!lock)
     throw new Fault(
       "conflict",
-      `Another Sluice runs on ${env.DATA_DIR}. Stop it, or set DATA_DIR (and PORT, GATEWAY_PORT) for a second one.`,
+      `Another Sluice runs on ${env.DATA_DIR}. Stop it, or set DATA_DIR (and PORT, GATEWAY_PORT, S3_PORT) for a second one.`,
     );
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -118,6 +118,7 @@ async function startChildren(
   const childEnv: NodeJS.ProcessEnv = {
     NEXTAUTH_SECRET: keys.nextAuthSecret,
     INTERNAL_SECRET: keys.internalSecret,
+    SECRETS_KEY: keys.secretsKey,
     NEXTAUTH_URL: consoleUrl(env),
     RUNTIME_URL: `http://127.0.0.1:${env.INTERNAL_PORT}`,
     ...inheritedEnvironment(),
