@@ -15,6 +15,8 @@ import type { StripeTools } from "#server/stripe/tools.ts";
 import { systemClock, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { createLog, type Log } from "#server/std/log.ts";
+import { Seal } from "#server/std/seal.ts";
+import { openObjectStore, type ObjectStore } from "#server/storage/objects/object-store.ts";
 import { CLIENT_ADDRESS_HEADER } from "#server/auth/noted-headers.ts";
 import { runtimeReadiness } from "./runtime-client.ts";
 
@@ -27,6 +29,10 @@ export type Parts = {
   auth: NextAuthOptions;
   readiness: Readiness;
   packages: Packages;
+  /** Opened at first use; the same folder as the S3 door's. */
+  objects(this: void): Promise<ObjectStore>;
+  /** Null without SECRETS_KEY. */
+  seal: Seal | null;
   payments: Payments;
   /** Null without a key of Stripe's. */
   stripe: StripeTools | null;
@@ -59,7 +65,20 @@ function compose(): Parts {
   const stripe = stripeTools(env, { db, clock, log });
   const payments = stripe ? stripePayments(stripe) : noPayments({ db, clock });
   warmBundler().catch((thrown: unknown) => log.error({ err: thrown }, "the bundler does not start"));
-  return { env, db, clock, log, auth: authOptions({ env, db, clock, log }), readiness, packages, payments, stripe };
+  const objects = lazyObjects({ db, dataDir: env.DATA_DIR });
+  const seal = env.SECRETS_KEY === undefined ? null : new Seal(env.SECRETS_KEY);
+  const auth = authOptions({ env, db, clock, log });
+  return { env, db, clock, log, auth, readiness, packages, objects, seal, payments, stripe };
+}
+
+/** What could not be opened is tried again at the next use. */
+function lazyObjects(of: { db: Db; dataDir: string }): () => Promise<ObjectStore> {
+  let opening: Promise<ObjectStore> | undefined;
+  return () =>
+    (opening ??= openObjectStore(of).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    }));
 }
 
 /** Locks for what people ask of Stripe: each waits for its turn without a connection of those who work. */

@@ -1,6 +1,7 @@
 import { accountRouter } from "./account.ts";
 import { billingRouter } from "./billing.ts";
 import { bindingRouter } from "./binding.ts";
+import { bucketRouter } from "./bucket.ts";
 import { deploymentRouter } from "./deployment.ts";
 import { drillRouter } from "./drill.ts";
 import { functionRouter } from "./function.ts";
@@ -11,6 +12,7 @@ import { logRouter } from "./log.ts";
 import { organizationRouter } from "./organization.ts";
 import { planRouter } from "./plan.ts";
 import { reconciliationRouter } from "./reconciliation.ts";
+import { s3KeyRouter } from "./s3-key.ts";
 import { createCallerFactory, router } from "./trpc.ts";
 import { usageRouter } from "./usage.ts";
 
@@ -19,6 +21,7 @@ export const appRouter = router({
   account: accountRouter,
   billing: billingRouter,
   binding: bindingRouter,
+  bucket: bucketRouter,
   deployment: deploymentRouter,
   drill: drillRouter,
   function: functionRouter,
@@ -29,6 +32,7 @@ export const appRouter = router({
   organization: organizationRouter,
   plan: planRouter,
   reconciliation: reconciliationRouter,
+  s3Key: s3KeyRouter,
   usage: usageRouter,
 });
 

@@ -7,10 +7,18 @@ import { createPackages } from "#server/functions/packages.ts";
 import { systemClock, type Clock } from "#server/std/clock.ts";
 import type { Id } from "#server/std/id.ts";
 import { createLog } from "#server/std/log.ts";
+import { Seal } from "#server/std/seal.ts";
+import { openObjectStore } from "#server/storage/objects/object-store.ts";
 import type { Context } from "./context.ts";
 
 /** A context for tests of procedures that start no function: its runtime is not there. */
-export function testContext(of: { db: Db; userId: Id<"user"> | null; clock?: Clock }): Context {
+export function testContext(of: {
+  db: Db;
+  userId: Id<"user"> | null;
+  clock?: Clock;
+  /** For tests of what is stored. */
+  dataDir?: string;
+}): Context {
   const env = readConsoleEnv({
     NODE_ENV: "test",
     DATABASE_URL: "postgresql://unused",
@@ -31,6 +39,8 @@ export function testContext(of: { db: Db; userId: Id<"user"> | null; clock?: Clo
       prepare: async () => ({ kind: "unavailable", message: "there is no runtime in this test" }),
       changed: async () => undefined,
     },
+    objects: () => openObjectStore({ db: of.db, dataDir: of.dataDir ?? join(tmpdir(), "sluice-test-objects") }),
+    seal: new Seal("s".repeat(32)),
     packages: createPackages({ dir: join(tmpdir(), "sluice-test-packages"), environment: {} }),
     clientAddress: "192.0.2.1",
   };
