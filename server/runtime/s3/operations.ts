@@ -62,7 +62,8 @@ export function operationOf(request: S3Request): OperationName {
   const subresource = request.query.find(([name]) => subresources.has(name))?.[0] ?? "";
   const what = request.bucket === null ? "account" : request.key === null ? "bucket" : "object";
   const isCopy = headerOf(request, "x-amz-copy-source") !== undefined;
-  const found = routes[`${request.method} ${what} ${subresource}${isCopy ? " copy" : ""}`.trim()];
+  const words = [request.method, what, subresource, isCopy ? "copy" : ""];
+  const found = routes[words.filter((word) => word !== "").join(" ")];
   if (!found) throw new S3Error(subresource === "" && !isCopy ? "MethodNotAllowed" : "NotImplemented");
   if (found === "ListObjects" && queryOf(request, "list-type") === "2") return "ListObjectsV2";
   return found;

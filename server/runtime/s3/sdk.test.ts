@@ -53,7 +53,8 @@ const textOf = async (Key: string, more: { Range?: string } = {}) =>
 const nameOf = (promise: Promise<unknown>) =>
   promise.then(
     () => "ok",
-    (error: Error & { Code?: string }) => error.Code ?? error.name,
+    (error: Error & { Code?: string; $metadata?: { httpStatusCode?: number } }) =>
+      error.$metadata?.httpStatusCode === 304 ? "NotModified" : (error.Code ?? error.name),
   );
 
 test("the SDK makes, finds, lists and deletes buckets, and is told that versioning is off", async () => {
@@ -120,8 +121,8 @@ test("an object comes back as it was put: bytes, headers, metadata, checksum, ra
   expect(await having({ IfMatch: got.ETag })).toBe("ok");
   expect(await having({ IfMatch: '"other"' })).toBe("PreconditionFailed");
   expect(await having({ IfNoneMatch: '"other"' })).toBe("ok");
-  expect(await having({ IfNoneMatch: got.ETag })).toMatch(/304|NotModified/);
-  expect(await having({ IfModifiedSince: new Date(Date.now() + 60_000) })).toMatch(/304|NotModified/);
+  expect(await having({ IfNoneMatch: got.ETag })).toBe("NotModified");
+  expect(await having({ IfModifiedSince: new Date(Date.now() + 60_000) })).toBe("NotModified");
   expect(await having({ IfUnmodifiedSince: new Date(0) })).toBe("PreconditionFailed");
   const only = (more: object) => nameOf(client.send(new PutObjectCommand({ Bucket, Key, Body: "x", ...more })));
   expect(await only({ IfNoneMatch: "*" })).toBe("PreconditionFailed");
@@ -152,7 +153,7 @@ test(
   { timeout: 120_000 },
   async () => {
     const keys = Array.from({ length: 2_500 }, (_, n) => `list/${String(n).padStart(4, "0")}`);
-    for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => put(key, "")));
+    for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => put(key, "-")));
     const seen: string[] = [];
     let pages = 0;
     for await (const page of paginateListObjectsV2({ client }, { Bucket, Prefix: "list/" })) {
