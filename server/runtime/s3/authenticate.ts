@@ -59,6 +59,11 @@ export async function authenticate(parts: AuthenticateParts, request: S3Request)
 
 function headerClaim(request: S3Request, nowMs: number): Claim {
   const header = headerOf(request, "authorization");
+  if (queryOf(request, "AWSAccessKeyId") !== undefined)
+    throw new S3Error(
+      "AccessDenied",
+      "Signature Version 2 is not known here. Set the client's signature_version to s3v4.",
+    );
   if (header === undefined) throw new S3Error("AccessDenied", "Sign the request with an access key.");
   const code = "AuthorizationHeaderMalformed";
   const [algorithm, rest = ""] = header.split(/ (.*)/s, 2);

@@ -141,6 +141,7 @@ test("what is no Signature Version 4, or signs less than it has to, is refused i
   expect(await without("authorization")).toBe("AccessDenied");
   expect(await without("x-amz-date")).toBe("AuthorizationHeaderMalformed");
   expect(await without("x-amz-content-sha256")).toBe("InvalidRequest");
+  expect(await check("GET", "/test.txt?AWSAccessKeyId=a&Signature=b&Expires=1", {})).toBe("AccessDenied");
   expect(await having({ authorization: "AWS key:signature" })).toBe("AuthorizationHeaderMalformed");
   expect(await having({ authorization: headers.authorization.replace("host;", "") })).toBe(
     "AuthorizationHeaderMalformed",

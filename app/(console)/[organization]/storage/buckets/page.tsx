@@ -29,7 +29,7 @@ export default async function BucketsPage({ params }: { params: Promise<{ organi
         description="Objects of any size, reached from here and by every client that speaks S3."
         actions={buckets.length > 0 ? newBucket : null}
       />
-      <div className="grid gap-5">
+      <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
         {buckets.length === 0 ? (
           <EmptyState icon={Box} title="No buckets yet" action={newBucket}>
             A bucket holds objects under names of your choice. Make one, then upload files here or with an S3 client.

@@ -43,7 +43,7 @@ export default async function BucketPage({ params, searchParams }: Props) {
       />
       <PageHeader
         title={here?.label ?? bucket.name}
-        description={`${bucket.name} holds ${formatCount(bucket.objectCount)} objects, ${formatBytes(bucket.storedBytes)}`}
+        description={`${bucket.name} holds ${formatCount(bucket.objectCount)} ${bucket.objectCount === 1n ? "object" : "objects"}, ${formatBytes(bucket.storedBytes)}`}
         actions={
           canWrite ? (
             <>

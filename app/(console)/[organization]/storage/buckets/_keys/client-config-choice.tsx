@@ -10,7 +10,7 @@ export function ClientConfigChoice({ client }: { client: ClientKey }) {
   const [name, setName] = useState<ClientName>("aws");
   const { label, hint, text } = clientConfigs[name];
   return (
-    <div className="grid min-w-0 gap-2">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-2">
       <div role="group" aria-label="Client" className="flex flex-wrap gap-1.5">
         {clientNames.map((each) => (
           <Button

@@ -120,7 +120,7 @@ function NewKeyForm({ organization, buckets, onMade }: Props & { onMade: (made: 
 
 function ShownKey({ made, endpoint }: { made: MadeKey; endpoint: string | null }) {
   return (
-    <div className="grid min-w-0 gap-3">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
       <div>
         <p className="mb-1 text-[13px] font-medium">Access key id</p>
         <CodeBlock code={made.accessKeyId} label="Access key id" />
