@@ -17,7 +17,8 @@ async function shown(page: Page, name: string): Promise<string> {
 
 test("a bucket and a key are made in the console, and page and S3 client see the same objects", async ({ page }) => {
   await signUp(page, person);
-  await page.goto(buckets);
+  await page.goto("/albums/storage");
+  await page.getByRole("link", { name: /^Buckets/ }).click();
   await expect(page.getByText("No buckets yet")).toBeVisible();
   await page.getByRole("button", { name: "New bucket" }).click();
   await page.getByLabel("Name", { exact: true }).fill("photos");
