@@ -41,9 +41,9 @@ const runtime = {
   SECRETS_KEY: "s".repeat(32),
 } as const;
 
-test("a runtime with a door of objects needs the key that its access keys are sealed with; one without doesn't", () => {
+test("a runtime starts with and without the key that access keys are sealed with, and refuses one that is too short", () => {
   const { SECRETS_KEY: _, ...without } = runtime;
-  expect(() => readRuntimeEnv(without)).toThrow("SECRETS_KEY: set SECRETS_KEY to the console's, or S3_PORT=0");
+  expect(readRuntimeEnv(without).SECRETS_KEY).toBeUndefined();
   expect(readRuntimeEnv({ ...without, S3_PORT: "0" }).S3_PORT).toBe(0);
   expect(readRuntimeEnv(runtime).S3_PORT).toBe(9000);
   expect(() => readRuntimeEnv({ ...runtime, SECRETS_KEY: "short" })).toThrow("32 random characters");

@@ -176,12 +176,6 @@ const runtimeVariables = z.object({
   TRACES_PER_SECOND_MAX: z.coerce.number().int().min(1).max(10_000).default(100),
 });
 
-const runtimeEnv = runtimeVariables.superRefine(({ S3_PORT, SECRETS_KEY }, context) => {
-  if (S3_PORT === 0 || SECRETS_KEY !== undefined) return;
-  const message = "set SECRETS_KEY to the console's, or S3_PORT=0 for no door of objects; `npm start` makes one";
-  context.addIssue({ code: "custom", path: ["SECRETS_KEY"], message });
-});
-
 /** "name=value,name=value", values percent-encoded, as OpenTelemetry writes headers in the environment. */
 function headersOf(text: string): Record<string, string> {
   const pairs = text.split(",").map((pair) => pair.split(/=(.*)/s, 2));
@@ -209,7 +203,7 @@ const stripeSetupEnv = z.object({
 
 export type SupervisorEnv = z.infer<typeof supervisorEnv>;
 export type ConsoleEnv = z.infer<typeof consoleEnv>;
-export type RuntimeEnv = z.infer<typeof runtimeEnv>;
+export type RuntimeEnv = z.infer<typeof runtimeVariables>;
 type DoctorEnv = z.infer<typeof doctorEnv>;
 
 /** Thrown with one line a wrong variable, to be printed as it is. */
@@ -236,7 +230,7 @@ export function readStripeSetupEnv(source: NodeJS.ProcessEnv = process.env): z.i
 }
 
 export function readRuntimeEnv(source: NodeJS.ProcessEnv = process.env): RuntimeEnv {
-  return read(runtimeEnv, source);
+  return read(runtimeVariables, source);
 }
 
 export function readDoctorEnv(source: NodeJS.ProcessEnv = process.env): DoctorEnv {

@@ -102,7 +102,11 @@ export async function startRuntime(
 /** The door of objects, unless it is off. */
 async function startS3(env: RuntimeEnv, log: Log): Promise<S3Thread | null> {
   const { S3_PORT: port, SECRETS_KEY: secretsKey } = env;
-  if (port === 0 || secretsKey === undefined) return null;
+  if (port === 0) return null;
+  if (secretsKey === undefined) {
+    log.warn("S3 clients find no door here: set SECRETS_KEY to the console's, which opens access keys, or S3_PORT=0");
+    return null;
+  }
   const { BIND_ADDRESS: address, S3_DOMAIN: domain, DATA_DIR: dataDir, DATABASE_URL: databaseUrl } = env;
   return S3Thread.start({ port, address, domain, dataDir, databaseUrl, secretsKey, logLevel: env.LOG_LEVEL }, log);
 }

@@ -33,6 +33,10 @@ const codes = {
   NoSuchVersion: [404, "There is no such version: versioning is off."],
   NotImplemented: [501, "This part of S3 is not there (yet)."],
   PreconditionFailed: [412, "A condition of the request does not hold."],
+  QuotaExceeded: [
+    403,
+    "The organization's buckets take all the space that its plan gives them. Delete what is no longer needed.",
+  ],
   RequestTimeTooSkewed: [403, "The request's time and ours differ by more than 15 minutes. Set your clock."],
   SignatureDoesNotMatch: [
     403,
@@ -78,5 +82,6 @@ export const codeOfRefusal: Record<RefusalReason, S3Code> = {
   wrong_checksum: "BadDigest",
   invalid_range: "InvalidRange",
   precondition_failed: "PreconditionFailed",
+  no_space: "QuotaExceeded",
   disk_full: "InsufficientStorage",
 };

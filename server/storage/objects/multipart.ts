@@ -95,7 +95,8 @@ export async function putPart(
   body: IncomingBytes,
 ): Promise<StoredPart> {
   const { checksum: wanted } = await openUpload(store.db, of);
-  const blob = await store.blobs.receive({ ...body, algorithm: body.algorithm ?? wanted?.algorithm ?? null });
+  const checked = { ...body, algorithm: body.algorithm ?? wanted?.algorithm ?? null };
+  const blob = await store.blobs.receive(store.space.bounded(of.organizationId, checked));
   return keepBlob(store, blob, async (tx) => {
     const { id: uploadId } = await lockUpload(tx, of);
     const { number } = of;

@@ -5,9 +5,10 @@ import { asId, newId, type Id } from "#server/std/id.ts";
 import { BlobFolder, type WriteStep } from "./blob-folder.ts";
 import type { BucketAddress } from "./object-head.ts";
 import { refusal } from "./refusal.ts";
+import { Space, type SpaceBounds } from "./space.ts";
 
 /** The engine's parts: rows in Postgres say what there is, files under DATA_DIR hold the bytes. */
-export type ObjectStore = { db: Db; blobs: BlobFolder; clock: Clock; folderId: Id<"contentFolder"> };
+export type ObjectStore = { db: Db; blobs: BlobFolder; space: Space; clock: Clock; folderId: Id<"contentFolder"> };
 
 /** A bucket's row is locked for the length of a few statements, so waiting for it is waiting for others' commits. */
 export const transactionOptions = { maxWait: 15_000, timeout: 30_000 } as const;
@@ -17,16 +18,17 @@ export async function openObjectStore(of: {
   dataDir: string;
   clock?: Clock;
   reserveBytes?: number;
+  bounds?: SpaceBounds;
   onStep?: (step: WriteStep) => void;
 }): Promise<ObjectStore> {
-  const { db, dataDir, clock = systemClock, ...options } = of;
+  const { db, dataDir, clock = systemClock, bounds, ...options } = of;
   const blobs = await BlobFolder.open(join(dataDir, "objects"), options);
   const folderId = await blobs.identity(async () => {
     const id = newId("contentFolder");
     await db.contentFolder.create({ data: { id }, select: { id: true } });
     return id;
   });
-  return { db, blobs, clock, folderId: asId("contentFolder", folderId) };
+  return { db, blobs, space: new Space(db, bounds), clock, folderId: asId("contentFolder", folderId) };
 }
 
 /** One change of a bucket at a time, to the end of the transaction: counts are then right, and a bucket that is deleted is empty. */

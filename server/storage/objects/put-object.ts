@@ -23,7 +23,7 @@ export async function putObject(
 ): Promise<StoredFacts> {
   checkDescription(of);
   keyBytes(of.key);
-  const blob = await store.blobs.receive(body);
+  const blob = await store.blobs.receive(store.space.bounded(of.organizationId, body));
   return keepBlob(store, blob, async (tx) => {
     const { blobId, md5Hex: etag, sizeBytes, checksum } = blob;
     const uploadedAt = new Date(store.clock.nowMs());

@@ -21,6 +21,10 @@ const refusals = {
   wrong_checksum: ["invalid", "The body's checksum is not the one that was sent with it."],
   invalid_range: ["invalid", "The object has no bytes in that range."],
   precondition_failed: ["conflict", "The object is not as the request's condition wants it."],
+  no_space: [
+    "too_large",
+    "The organization's buckets take all the space that its plan gives them. Delete what is no longer needed.",
+  ],
   disk_full: ["unavailable", "The disk under DATA_DIR is full, so nothing was stored. Tell your operator."],
 } as const satisfies Record<string, readonly [FaultCode, string]>;
 

@@ -12,6 +12,7 @@ import type { BucketAddress } from "./object-head.ts";
 import { openObjectStore, type ObjectStore } from "./object-store.ts";
 import { putObject } from "./put-object.ts";
 import { openObject } from "./read-object.ts";
+import type { SpaceBounds } from "./space.ts";
 
 export const plain = { headers: {}, userMetadata: {} };
 
@@ -29,7 +30,7 @@ export type TestStore = AsyncDisposable & {
 };
 
 /** An engine of a test's own, with a folder and a database of its own. */
-export async function testStore(options: { reserveBytes?: number } = {}): Promise<TestStore> {
+export async function testStore(options: { reserveBytes?: number; bounds?: SpaceBounds } = {}): Promise<TestStore> {
   const database = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "sluice-objects-"));
   let movedMs = 0;
