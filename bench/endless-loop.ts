@@ -143,6 +143,7 @@ function findings(found: readonly Finding[], burnt: readonly number[]): Findings
           "",
           `- ${TRIALS} loops each; from sending one until a process that isn't the looping one answers the same function, asked again at once whenever it doesn't`,
           "- judged is the first row: where a neighbour takes all that is left of two cores, the loop itself needs longer to use up its CPU limit",
+          "- the call that asks again waits in the looping process, and CPU is shared out equally among those who are in it, as nobody outside can see whose it is: so with one other call in it a loop is ended when the process has used twice the limit; asked by nobody else it would be ended at once the limit",
           `- callers of the loops got: ${counted(told)}; the ledger has ${burnt.length} of them, marked cpu_limit, with ${precise(median(burnt))} ms of CPU (median)`,
         ],
       },
