@@ -14,7 +14,7 @@ let page: Page;
 test.use({ actionTimeout: 15_000 });
 test.beforeAll(async ({ browser }) => {
   page = await browser.newPage({ baseURL: consoleUrl, viewport: { width: 1360, height: 850 }, colorScheme: "light" });
-  await signUp(page, { name: "Katherine Johnson", email: "katherine@example.com", organization: "Counted" });
+  await signUp(page, { name: "Katherine Johnson", email: "katherine.keys@example.com", organization: "Counted" });
   await newHello(page, "counted", "visits");
 });
 test.afterAll(async () => {
