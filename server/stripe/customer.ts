@@ -110,13 +110,25 @@ export async function mirroredCard(
   return { brand: row.cardBrand, last4: row.cardLast4, expires: row.cardExpires ?? "" };
 }
 
-/** Makes a saved card the one that invoices are charged to. Doing it twice changes nothing. */
+/**
+ * Makes a saved card the one that invoices are charged to, unless a card that was saved later is: word of an earlier page may
+ * come after a later page was used. Doing it twice changes nothing.
+ */
 export async function chargeFrom(
   { stripe }: StripeTools,
   of: { customerId: string; paymentMethod: string },
 ): Promise<void> {
   const customer = await stripe.customers.retrieve(of.customerId);
-  if (customer.deleted || idOf(customer.invoice_settings.default_payment_method) === of.paymentMethod) return;
+  if (customer.deleted) return;
+  const current = idOf(customer.invoice_settings.default_payment_method);
+  if (current === of.paymentMethod) return;
+  if (current !== null) {
+    const [present, other] = [
+      await stripe.paymentMethods.retrieve(current),
+      await stripe.paymentMethods.retrieve(of.paymentMethod),
+    ];
+    if (present.created > other.created) return;
+  }
   await stripe.customers.update(
     of.customerId,
     { invoice_settings: { default_payment_method: of.paymentMethod } },

@@ -3,6 +3,7 @@ import { planTermsOf } from "#server/billing/plan-terms.ts";
 import { firstVersion } from "#server/billing/price-book.ts";
 import { addPriceVersion } from "#server/billing/price-versions.ts";
 import type { Id } from "#server/std/id.ts";
+import { checkoutSessionCompleted } from "./events/checkout-session-completed.ts";
 import {
   emptyCard,
   enterCard,
@@ -48,6 +49,20 @@ test("a card that was added is there as soon as the browser is back, without an 
   expect(await billing.payments.card(id)).toBeNull();
   await enterCard(url);
   expect(await billing.payments.card(id)).toEqual({ brand: "visa", last4: "4242", expires: "12/2034" });
+});
+
+test("word of an earlier card's page that comes late puts no newer card out of its place", async () => {
+  await using billing = await testBilling();
+  const id = await organization(billing);
+  await enterCard((await billing.payments.cardSetup(id, RETURN_URL)).url, emptyCard);
+  expect(await billing.payments.card(id)).toMatchObject({ last4: "0341" });
+  await billing.moveTo("2026-11-24T10:31:00Z");
+  await enterCard((await billing.payments.cardSetup(id, RETURN_URL)).url, goodCard);
+  expect(await billing.payments.card(id)).toMatchObject({ last4: "4242" });
+  const [first = ""] = billing.double.world.checkouts.keys();
+  await checkoutSessionCompleted(billing.tools, first);
+  expect(await billing.payments.card(id)).toMatchObject({ last4: "4242" });
+  expect(await billing.payments.changePlan(id, "pro", RETURN_URL)).toEqual({ kind: "applied" });
 });
 
 test("while Stripe is away a card that was seen is shown, and what would need Stripe says that nothing changed", async () => {
