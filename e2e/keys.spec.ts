@@ -183,6 +183,7 @@ test("the pages can be shown: light, dark, and at the width of a phone, without 
       ["bindings", "/counted/functions/visits/settings"],
     ] as const) {
       await view.goto(path);
+      await expect(view.getByRole("heading", { level: 1 })).toBeVisible();
       const overflow = await view.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
