@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { newHello, signUp } from "./person.ts";
+import { showPages } from "./shown-pages.ts";
 
 /** A person who tries a cap before it is needed; nothing on the way is stubbed. */
 const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
@@ -62,26 +62,8 @@ test("nothing of it is in the organization's usage, and the next drill waits for
   await expect(card().getByRole("alert")).toContainText("There is one drill a minute");
 });
 
-test("the page can be read in light and dark, and at the width of a phone, without a sideways scroll", async ({
-  browser,
-}) => {
-  const storageState = await page.context().storageState();
-  for (const [colorScheme, width] of [
-    ["light", 1360],
-    ["dark", 1360],
-    ["light", 375],
-    ["dark", 375],
-  ] as const) {
-    const viewport = { width, height: 850 };
-    const context = await browser.newContext({ baseURL: consoleUrl, storageState, colorScheme, viewport });
-    const view = await context.newPage();
-    await view.goto("/drilled/billing");
-    await expect(view.getByRole("region", { name: "Flood drill" }).getByRole("status")).toBeVisible();
-    const overflow = await view.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    expect(overflow, `at ${width} px`).toBeLessThanOrEqual(0);
-    await view.screenshot({ path: join("test-results", "pages", `drill-${colorScheme}-${width}.png`), fullPage: true });
-    await context.close();
-  }
+test("the page can be read in light and dark, and at the width of a phone, without a sideways scroll", async () => {
+  const ready = (view: Page) =>
+    expect(view.getByRole("region", { name: "Flood drill" }).getByRole("status")).toBeVisible();
+  await showPages(page, consoleUrl, [{ name: "drill", path: "/drilled/billing", ready }]);
 });

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { request } from "undici";
 import { newHello, signUp } from "./person.ts";
+import { showPages } from "./shown-pages.ts";
 
 /** A person whose function counts visits in a namespace, and who reads and edits the count by hand; nothing on the way is stubbed. */
 const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
@@ -158,44 +158,19 @@ async function importFile(text: string): Promise<void> {
   await dialog().getByRole("button", { name: "Import", exact: true }).click();
 }
 
-test("the pages can be shown: light, dark, and at the width of a phone, without a sideways scroll", async ({
-  browser,
-}) => {
+test("the pages can be shown: light, dark, and at the width of a phone, without a sideways scroll", async () => {
   await openNamespace();
-  const namespacePath = new URL(page.url()).pathname;
-  const state = await page.context().storageState();
-  for (const [scheme, width] of [
-    ["light", 1360],
-    ["dark", 1360],
-    ["light", 375],
-    ["dark", 375],
-  ] as const) {
-    const context = await browser.newContext({
-      baseURL: consoleUrl,
-      storageState: state,
-      colorScheme: scheme,
-      viewport: { width, height: 850 },
-    });
-    const view = await context.newPage();
-    for (const [name, path] of [
-      ["storage", "/counted/storage"],
-      ["namespace", namespacePath],
-      ["bindings", "/counted/functions/visits/settings"],
-    ] as const) {
-      await view.goto(path);
-      await expect(view.getByRole("heading", { level: 1 })).toBeVisible();
-      const overflow = await view.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
-      expect(overflow, `${path} at ${width} px`).toBeLessThanOrEqual(0);
-      await view.screenshot({ path: join("test-results", "pages", `${name}-${scheme}-${width}.png`), fullPage: true });
-    }
-    await view.goto(namespacePath);
+  const namespace = new URL(page.url()).pathname;
+  const open = async (view: Page) => {
     await view.getByRole("table", { name: "Keys" }).getByRole("button", { name: "count" }).click();
     await expect(view.getByRole("dialog").getByLabel("Value")).toBeVisible();
-    await view.screenshot({ path: join("test-results", "pages", `key-${scheme}-${width}.png`) });
-    await context.close();
-  }
+  };
+  await showPages(page, consoleUrl, [
+    { name: "storage", path: "/counted/storage" },
+    { name: "namespace", path: namespace },
+    { name: "bindings", path: "/counted/functions/visits/settings" },
+    { name: "key", path: namespace, ready: open },
+  ]);
 });
 
 test("a namespace is deleted under its name, and its function then says why it fails", async () => {

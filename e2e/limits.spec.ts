@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { newHello, signUp } from "./person.ts";
+import { showPages } from "./shown-pages.ts";
 
 /** A person who bounds what a function may use, and sees the bound hold; nothing on the way is stubbed. */
 const consoleUrl = process.env["SLUICE_CONSOLE"] ?? "";
@@ -94,26 +94,6 @@ test("after a roll-back the page says that what serves has other limits", async 
   await expect(page.getByText(/Version 2 serves with other limits than these: CPU time.* 1,000 ms/)).toBeVisible();
 });
 
-test("the page can be read in light and dark, and at the width of a phone, without a sideways scroll", async ({
-  browser,
-}) => {
-  const storageState = await page.context().storageState();
-  for (const [colorScheme, width] of [
-    ["light", 1360],
-    ["dark", 1360],
-    ["light", 375],
-    ["dark", 375],
-  ] as const) {
-    const viewport = { width, height: 850 };
-    const context = await browser.newContext({ baseURL: consoleUrl, storageState, colorScheme, viewport });
-    const view = await context.newPage();
-    await view.goto("/bounded/functions/loop/settings");
-    const overflow = await view.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    expect(overflow, `at ${width} px`).toBeLessThanOrEqual(0);
-    const path = join("test-results", "pages", `limits-${colorScheme}-${width}.png`);
-    await view.screenshot({ path, fullPage: true });
-    await context.close();
-  }
+test("the page can be read in light and dark, and at the width of a phone, without a sideways scroll", async () => {
+  await showPages(page, consoleUrl, [{ name: "limits", path: "/bounded/functions/loop/settings" }]);
 });

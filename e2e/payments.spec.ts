@@ -8,6 +8,7 @@ import { MovedTime } from "./moved-time.ts";
 import { newHello, signInAgain, signUp } from "./person.ts";
 import { freePorts, startSluiceProcess, type SluiceProcess } from "./sluice-process.ts";
 import { StripeDoubleProcess } from "./stripe-double.ts";
+import { showPages } from "./shown-pages.ts";
 
 /** A month that is paid by card: from the card's number on Stripe's page to the invoice that Stripe collected, and a cap after it. */
 test.describe.configure({ mode: "serial" });
@@ -145,33 +146,12 @@ test("in the next month the cap holds to the cent: 402 after it, and calls again
   await expect(cap()).toContainText(`$${((answered + 1) / 100).toFixed(2)} spent`, { timeout: 30_000 });
 });
 
-test("the pages of a paid month can be shown: light, dark, and at the width of a phone", async ({ browser }) => {
+test("the pages of a paid month can be shown: light, dark, and at the width of a phone", async () => {
   test.setTimeout(120_000);
-  const storageState = await page.context().storageState();
-  const baseURL = `http://localhost:${sluice.port}`;
-  for (const [colorScheme, width] of [
-    ["light", 1360],
-    ["dark", 1360],
-    ["light", 375],
-    ["dark", 375],
-  ] as const) {
-    const context = await browser.newContext({ baseURL, storageState, colorScheme, viewport: { width, height: 850 } });
-    const view = await context.newPage();
-    for (const [name, path] of [
-      ["paid-bill", "/paying/billing"],
-      ["reconciliation", "/operator/reconciliation?organization=paying"],
-    ] as const) {
-      await view.goto(path);
-      await expect(view.getByRole("heading", { level: 1 })).toBeVisible();
-      const overflow = await view.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
-      expect(overflow, `${path} at ${width} px`).toBeLessThanOrEqual(0);
-      const picture = join("test-results", "pages", `${name}-${colorScheme}-${width}.png`);
-      await view.screenshot({ path: picture, fullPage: true });
-    }
-    await context.close();
-  }
+  await showPages(page, `http://localhost:${sluice.port}`, [
+    { name: "paid-bill", path: "/paying/billing" },
+    { name: "reconciliation", path: "/operator/reconciliation?organization=paying" },
+  ]);
 });
 
 function payment() {
